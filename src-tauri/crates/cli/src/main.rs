@@ -1,0 +1,2 @@
+//! guitai
+fn main(){}
