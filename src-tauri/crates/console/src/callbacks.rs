@@ -1,0 +1,1 @@
+//! What a delivery is judged by, and what it changes.

@@ -1,0 +1,1 @@
+//! The verbs: the only way into the desk.

@@ -1,0 +1,1 @@
+//! Lines of what happened to an order, for its timeline.

@@ -1,0 +1,1 @@
+//! The routes behind the door: notify paths and nothing else.

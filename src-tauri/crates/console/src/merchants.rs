@@ -1,0 +1,1 @@
+//! Merchant profiles: who we are at WeChat Pay.

@@ -1,0 +1,1 @@
+//! Orders: the state table, and the verbs that change an order.

@@ -1,0 +1,1 @@
+//! What only the machine knows: clock, nonces, random bytes, places on disk.

@@ -1,0 +1,1 @@
+//! The sweep that asks about unpaid orders and unfinished refunds.

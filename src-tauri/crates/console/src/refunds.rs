@@ -1,0 +1,1 @@
+//! Refunds: asked for here, made elsewhere, settled by notice or query.

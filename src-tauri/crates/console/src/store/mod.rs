@@ -1,0 +1,168 @@
+//! The one place that knows SQLite. Outside this folder nobody names rusqlite, a table or a column.
+//!
+//! The door is small: [`Store::open`], [`Store::write`] (one writer thread, many jobs in one commit, the reply after
+//! the commit), [`Store::read`] (read-only connections beside it). Work is a closure over [`Tx`] or [`View`]; the
+//! files beside this one give those two their verbs, one file a noun. What a row means is decided outside.
+
+mod error;
+mod merchants;
+mod open;
+mod schema;
+mod writer;
+
+pub(crate) use error::StoreError;
+
+use rusqlite::Connection;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Semaphore;
+use writer::Writer;
+
+/// Read-only connections at most, each with its own page cache.
+const READERS: usize = 4;
+
+/// A read view of the store: what was committed when the view began.
+pub(crate) struct View<'c> {
+    conn: &'c Connection,
+}
+
+/// A write in the writer's transaction. Everything a [`View`] can, and the verbs that change rows.
+///
+/// A job that returns an error leaves nothing behind (its savepoint is rolled back); the others of its batch go on.
+pub(crate) struct Tx<'c> {
+    view: View<'c>,
+}
+
+impl<'c> Deref for Tx<'c> {
+    type Target = View<'c>;
+    fn deref(&self) -> &View<'c> {
+        &self.view
+    }
+}
+
+/// The store. Cheap to clone; the file is closed when the last clone is gone or after [`Store::close`].
+#[derive(Clone)]
+pub(crate) struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    file: PathBuf,
+    writer: Writer,
+    readers: Mutex<Vec<Connection>>,
+    reading: Semaphore,
+}
+
+impl Store {
+    /// Opens (or makes) the store in `data_dir`, migrates it, and starts its writer. Blocks; call it at start only.
+    ///
+    /// # Errors
+    /// [`StoreError::NotWritable`], [`StoreError::Newer`] and [`StoreError::Foreign`] (file untouched),
+    /// [`StoreError::Damaged`], [`StoreError::DiskFull`], [`StoreError::Locked`].
+    pub(crate) fn open(data_dir: &Path) -> Result<Store, StoreError> {
+        let file = open::prepare(data_dir)?;
+        let connection = open::writing(&file)?;
+        let writer = Writer::start(connection, open::writing(&file)?)?;
+        Ok(Store {
+            inner: Arc::new(Inner {
+                file,
+                writer,
+                readers: Mutex::new(Vec::new()),
+                reading: Semaphore::new(READERS),
+            }),
+        })
+    }
+
+    /// Runs `job` in the writer's next transaction and returns after the commit.
+    ///
+    /// `job` may run twice (its batch's commit failed and it is tried alone), so it must not keep what it did
+    /// outside `tx`. It must not wait for anything. If the caller stops waiting before the job began, it isn't run.
+    ///
+    /// # Errors
+    /// The job's own error (nothing of it was kept), or a [`StoreError`]: [`StoreError::Busy`] at once when 8,192
+    /// jobs wait already.
+    pub(crate) async fn write<T, E>(
+        &self,
+        job: impl FnMut(&Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.inner.writer.write(job).await
+    }
+
+    /// Runs `job` on a read-only connection, inside one read transaction, off the async threads.
+    ///
+    /// # Errors
+    /// The job's own, or a [`StoreError`].
+    pub(crate) async fn read<T, E>(
+        &self,
+        job: impl FnOnce(&View<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let _turn = self.inner.reading.acquire().await.map_err(|_| E::from(StoreError::Closed))?;
+        let inner = self.inner.clone();
+        tokio::task::spawn_blocking(move || inner.read(job))
+            .await
+            .unwrap_or_else(|broken| Err(E::from(StoreError::Other(broken.to_string()))))
+    }
+
+    /// The same as [`Store::read`] for callers that are already on a blocking thread (start-up).
+    pub(crate) fn read_now<T, E: From<StoreError>>(
+        &self,
+        job: impl FnOnce(&View<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.inner.read(job)
+    }
+
+    /// Bytes on disk: the file and its write-ahead log.
+    pub(crate) fn bytes(&self) -> u64 {
+        let size = |path: &Path| std::fs::metadata(path).map(|found| found.len()).unwrap_or(0);
+        let mut log = self.inner.file.clone().into_os_string();
+        log.push("-wal");
+        size(&self.inner.file).saturating_add(size(Path::new(&log)))
+    }
+
+    /// Does what was already asked for, commits it and closes the file; later writes get [`StoreError::Closed`].
+    pub(crate) async fn close(&self) {
+        self.inner.reading.close();
+        let inner = self.inner.clone();
+        // a join of a thread: not for the async threads
+        let _ = tokio::task::spawn_blocking(move || {
+            inner.lock_readers().clear();
+            inner.writer.stop();
+        })
+        .await;
+    }
+}
+
+impl Inner {
+    fn lock_readers(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read<T, E: From<StoreError>>(
+        &self,
+        job: impl FnOnce(&View<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let kept = self.lock_readers().pop();
+        let mut connection = match kept {
+            Some(connection) => connection,
+            None => open::reading(&self.file)?,
+        };
+        let answer = {
+            let seen = connection.transaction().map_err(StoreError::from)?;
+            job(&View { conn: &seen })
+        };
+        let mut readers = self.lock_readers();
+        if readers.len() < READERS {
+            readers.push(connection);
+        }
+        answer
+    }
+}

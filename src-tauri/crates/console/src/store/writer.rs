@@ -1,0 +1,191 @@
+//! The one thread that writes: takes what waits, one transaction, one commit, then all the replies.
+//!
+//! No timer makes batches: they form by themselves while the last commit's sync runs.
+
+use super::{StoreError, Tx, View};
+use rusqlite::{Connection, TransactionBehavior};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc as std_mpsc;
+use std::sync::{Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, oneshot};
+
+/// Jobs that may wait. One more gets [`StoreError::Busy`], which a callback's sender hears as 503.
+const QUEUE: usize = 8_192;
+/// Jobs in one commit at most.
+const BATCH: usize = 512;
+/// Nothing written for this long: a good moment for a checkpoint.
+const IDLE: Duration = Duration::from_millis(250);
+/// Written without a pause for this long: checkpoint all the same.
+const OVERDUE: Duration = Duration::from_secs(3);
+
+/// The handle on the writer thread.
+pub(super) struct Writer {
+    queue: mpsc::Sender<Message>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+enum Message {
+    Job(Box<dyn Job>),
+    Stop,
+}
+
+/// One caller's work, with the place where its answer goes.
+trait Job: Send {
+    /// Has the caller gone away?
+    fn abandoned(&self) -> bool;
+    /// Runs it; true: release the savepoint, false: roll it back.
+    fn run(&mut self, tx: &Tx<'_>) -> bool;
+    /// Tells the caller: what the job returned, or why it couldn't be kept.
+    fn reply(self: Box<Self>, kept: Result<(), StoreError>);
+}
+
+struct Call<F, T, E> {
+    job: F,
+    answer: Option<Result<T, E>>,
+    reply: oneshot::Sender<Result<T, E>>,
+}
+
+impl<F, T, E> Job for Call<F, T, E>
+where
+    F: FnMut(&Tx<'_>) -> Result<T, E> + Send,
+    T: Send,
+    E: From<StoreError> + Send,
+{
+    fn abandoned(&self) -> bool {
+        self.reply.is_closed()
+    }
+
+    fn run(&mut self, tx: &Tx<'_>) -> bool {
+        // One caller's panic is that caller's failure, never the writer's end.
+        let answer = catch_unwind(AssertUnwindSafe(|| (self.job)(tx)))
+            .unwrap_or_else(|_| Err(E::from(StoreError::Other("a job panicked".to_owned()))));
+        let good = answer.is_ok();
+        self.answer = Some(answer);
+        good
+    }
+
+    fn reply(self: Box<Self>, kept: Result<(), StoreError>) {
+        let answer = match (kept, self.answer) {
+            // a job's own refusal stands, whatever became of the others' commit
+            (_, Some(Err(refusal))) => Err(refusal),
+            (Err(error), _) => Err(E::from(error)),
+            (Ok(()), Some(answer)) => answer,
+            (Ok(()), None) => Err(E::from(StoreError::Closed)),
+        };
+        let _ = self.reply.send(answer);
+    }
+}
+
+impl Writer {
+    /// Starts the writer on `connection` and the checkpointer on `checkpoints`.
+    pub(super) fn start(connection: Connection, checkpoints: Connection) -> Result<Writer, StoreError> {
+        let (queue, jobs) = mpsc::channel(QUEUE);
+        let (wrote, notice) = std_mpsc::channel();
+        let failed = |error: std::io::Error| StoreError::Other(error.to_string());
+        let checkpointer = std::thread::Builder::new()
+            .name("store-checkpoint".to_owned())
+            .spawn(move || checkpoint(&checkpoints, &notice))
+            .map_err(failed)?;
+        let writer = std::thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || serve(connection, jobs, &wrote))
+            .map_err(failed)?;
+        Ok(Writer { queue, threads: Mutex::new(vec![writer, checkpointer]) })
+    }
+
+    pub(super) async fn write<T, E>(
+        &self,
+        job: impl FnMut(&Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let call = Box::new(Call { job, answer: None, reply });
+        self.queue.try_send(Message::Job(call)).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => E::from(StoreError::Busy),
+            mpsc::error::TrySendError::Closed(_) => E::from(StoreError::Closed),
+        })?;
+        answer.await.unwrap_or_else(|_| Err(E::from(StoreError::Closed)))
+    }
+
+    /// Finishes what waits and ends both threads. Blocks.
+    pub(super) fn stop(&self) {
+        let _ = self.queue.blocking_send(Message::Stop);
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn serve(mut connection: Connection, mut jobs: mpsc::Receiver<Message>, wrote: &std_mpsc::Sender<()>) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while let Some(first) = jobs.blocking_recv() {
+        let mut next = Some(first);
+        while let Some(message) = next {
+            match message {
+                Message::Job(job) => {
+                    if !job.abandoned() {
+                        batch.push(job);
+                    }
+                }
+                // what was sent before the stop is still taken; later senders hear "closed"
+                Message::Stop => jobs.close(),
+            }
+            next = if batch.len() < BATCH { jobs.try_recv().ok() } else { None };
+        }
+        commit_batch(&mut connection, &mut batch);
+        let _ = wrote.send(());
+    }
+}
+
+/// One commit for all; if that fails, each once alone, so that one bad disk page or moment costs as few as possible.
+fn commit_batch(connection: &mut Connection, batch: &mut Vec<Box<dyn Job>>) {
+    match transact(connection, batch) {
+        Ok(()) => batch.drain(..).for_each(|job| job.reply(Ok(()))),
+        // The lock was waited for already; waiting again for each job would hold up everybody behind them.
+        Err(error @ StoreError::Locked) => batch.drain(..).for_each(|job| job.reply(Err(error.clone()))),
+        Err(error) => {
+            tracing::warn!(%error, jobs = batch.len(), "a commit failed; trying each job alone");
+            for job in batch.drain(..) {
+                let mut alone = [job];
+                let kept = transact(connection, &mut alone);
+                let [job] = alone;
+                job.reply(kept);
+            }
+        }
+    }
+}
+
+fn transact(connection: &mut Connection, jobs: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for job in jobs.iter_mut() {
+        transaction.prepare_cached("SAVEPOINT job")?.execute([])?;
+        let good = job.run(&Tx { view: View { conn: &transaction } });
+        // A full disk or an I/O error takes the whole transaction with it.
+        if transaction.is_autocommit() {
+            return Err(StoreError::DiskFull);
+        }
+        if !good {
+            transaction.prepare_cached("ROLLBACK TO job")?.execute([])?;
+        }
+        transaction.prepare_cached("RELEASE job")?.execute([])?;
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+fn checkpoint(connection: &Connection, notice: &std_mpsc::Receiver<()>) {
+    while notice.recv().is_ok() {
+        let since = Instant::now();
+        while since.elapsed() < OVERDUE && notice.recv_timeout(IDLE).is_ok() {}
+        // PASSIVE never waits for a reader and never makes a writer wait
+        if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
+            tracing::debug!(%error, "checkpoint put off");
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Which keys of WeChat Pay are believed, and fetching fresh ones.
