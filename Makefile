@@ -1,0 +1,124 @@
+# run · test · bench · shots · bless: each installs what it lacks, says what it does, then does it.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+BUILD_PACKAGES := build-essential pkg-config
+WINDOW_PACKAGES := $(BUILD_PACKAGES) libwebkit2gtk-4.1-dev libayatana-appindicator3-1
+TEST_PACKAGES := $(WINDOW_PACKAGES) xvfb xauth webkit2gtk-driver dbus dbus-x11 fonts-wqy-microhei
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+LOCK := ui/package-lock.json
+MODULES := ui/node_modules/.package-lock.json
+SAY := @echo "▸"
+# On a terminal cargo shows how far it is; in a log it only says what went wrong.
+QUIET := $(shell [ -t 2 ] || echo --quiet)
+
+# A screen of its own, a D-Bus session of its own, and an end in any case.
+HEADLESS := xvfb-run -a -s "-screen 0 1280x800x24" dbus-run-session -- timeout -k 10
+
+.PHONY: help run demo test bench shots bless bindings icons release audit clean
+help:
+	@echo "make run       builds Guitai and opens its window on a sandbox of its own (no display: runs the demo)"
+	@echo "make test      everything that has to hold: Rust, UI, the real window, formatting, lints"
+	@echo "make bench     release builds: the demo, cold start, memory, sizes"
+	@echo "make shots     a picture of each screen, both languages and themes, into shots/"
+	@echo "make bless     rewrites what is generated and committed: bindings, icons"
+	@echo "make release   release binaries of the window and the command"
+	@echo "make audit     known faults in dependencies (needs the internet)"
+
+run:
+	@if [ -n "$${DISPLAY:-}$${WAYLAND_DISPLAY:-}" ]; then $(MAKE) window; else \
+	  echo "▸ no display here (DISPLAY and WAYLAND_DISPLAY are empty): running the demo instead"; $(MAKE) demo; fi
+
+.PHONY: window
+window:
+	@scripts/tools.sh cargo node npm
+	@scripts/deps.sh $(WINDOW_PACKAGES)
+	@$(MAKE) $(MODULES)
+	$(SAY) "building the window (the first time takes minutes, later seconds)"
+	@cargo build $(QUIET) -p guitai-desktop
+	$(SAY) "opening the window; it brings its own sandbox"
+	@$(TARGET)/debug/guitai-desktop
+
+demo:
+	@scripts/tools.sh cargo
+	@scripts/deps.sh $(BUILD_PACKAGES)
+	$(SAY) "building the command (the first time takes minutes, later seconds)"
+	@cargo build $(QUIET) -p guitai-cli
+	$(SAY) "guitai demo: one payment, end to end, over real HTTP on this machine"
+	@$(TARGET)/debug/guitai demo
+
+$(MODULES): $(LOCK) ui/package.json
+	$(SAY) "installing node packages"
+	@npm --prefix ui install --no-audit --no-fund --loglevel=error && touch $@
+
+test:
+	@scripts/tools.sh cargo node npm
+	@scripts/deps.sh $(TEST_PACKAGES)
+	@$(MAKE) $(MODULES)
+	$(SAY) "$(LOCK) is what package.json asks for"
+	@git diff --exit-code -- $(LOCK)
+	$(SAY) "UI: build"
+	@npm --prefix ui run --silent build
+	$(SAY) "UI: types"
+	@npm --prefix ui run --silent check
+	$(SAY) "UI: unit tests"
+	@npm --prefix ui run --silent test
+	$(SAY) "Rust: build everything once"
+	@cargo build $(QUIET) --workspace --all-targets
+	$(SAY) "Rust: unit tests, journeys, house rules, bindings drift"
+	@cargo test --quiet --workspace
+	$(SAY) "the real window under Xvfb"
+	@$(HEADLESS) 600 cargo test --quiet -p guitai-tests --test window -- --test-threads=1 </dev/null
+	@if cargo fmt --version >/dev/null 2>&1; then echo "▸ cargo fmt"; cargo fmt --all --check; else echo "· no rustfmt here: formatting not checked"; fi
+	@if cargo clippy --version >/dev/null 2>&1; then echo "▸ cargo clippy"; cargo clippy --quiet --workspace --all-targets -- -D warnings; else echo "· no clippy here: lints not checked"; fi
+	$(SAY) "all of it passed"
+
+bench:
+	@scripts/tools.sh cargo node npm
+	@scripts/deps.sh $(TEST_PACKAGES)
+	@$(MAKE) $(MODULES)
+	$(SAY) "release builds"
+	@cargo build $(QUIET) --release -p guitai-cli -p guitai-desktop
+	@scripts/bench.sh $(TARGET)/release
+
+shots:
+	@scripts/tools.sh cargo node npm
+	@scripts/deps.sh $(TEST_PACKAGES) imagemagick
+	@$(MAKE) $(MODULES)
+	$(SAY) "building the window"
+	@cargo build $(QUIET) -p guitai-desktop
+	$(SAY) "a picture of each screen, both languages and themes, into shots/"
+	@$(HEADLESS) 900 env GUITAI_SHOTS="$(CURDIR)/shots" cargo test --quiet -p guitai-tests --test window shots -- --ignored --test-threads=1 </dev/null
+
+bindings:
+	$(SAY) "ui/src/backend/bindings.ts from the window's commands"
+	@UPDATE_BINDINGS=1 SKIP_UI_BUILD=1 cargo test --quiet -p guitai-desktop --lib bindings
+
+icons:
+	@scripts/deps.sh imagemagick
+	$(SAY) "icons"
+	@scripts/icons.sh
+
+bless: bindings icons
+
+release:
+	@scripts/tools.sh cargo node npm
+	@scripts/deps.sh $(WINDOW_PACKAGES)
+	@$(MAKE) $(MODULES)
+	$(SAY) "release binaries (the first time takes many minutes)"
+	@cargo build $(QUIET) --release -p guitai-cli -p guitai-desktop
+	@ls -l $(TARGET)/release/guitai $(TARGET)/release/guitai-desktop
+
+audit:
+	@if cargo deny --version >/dev/null 2>&1; then echo "▸ cargo deny"; cargo deny check; \
+	else echo "· cargo-deny is missing: cargo install --locked cargo-deny"; fi
+	@scripts/tools.sh npm
+	$(SAY) "npm audit"
+	@npm --prefix ui audit --omit=dev
+
+clean:
+	cargo clean
+	rm -rf ui/node_modules ui/dist shots
