@@ -1,0 +1,89 @@
+//! Merchant profiles. Keys come in as the content of a file and never go out; a live one changes only after a person
+//! confirmed it outside the page.
+
+use crate::confirm::confirm_change;
+use crate::host::Host;
+use guitai_console::wire::{Merchant, MerchantCheck, MerchantInput, MerchantPatch, Problem};
+use tauri::{AppHandle, State};
+
+/// Adds a profile.
+#[tauri::command]
+#[specta::specta]
+pub async fn merchant_add(
+    host: State<'_, Host>,
+    input: MerchantInput,
+) -> Result<Merchant, Problem> {
+    host.console().await?.merchant_add(input).await
+}
+
+/// Adds the embedded sandbox's merchant under a name.
+#[tauri::command]
+#[specta::specta]
+pub async fn merchant_add_from_sandbox(
+    host: State<'_, Host>,
+    name: String,
+) -> Result<Merchant, Problem> {
+    let credentials = host.sandbox_credentials().await?;
+    host.console()
+        .await?
+        .merchant_add_from_sandbox(&name, &credentials)
+        .await
+}
+
+/// All profiles.
+#[tauri::command]
+#[specta::specta]
+pub async fn merchant_list(host: State<'_, Host>) -> Result<Vec<Merchant>, Problem> {
+    host.console().await?.merchant_list().await
+}
+
+/// One profile; secrets as set or not set.
+#[tauri::command]
+#[specta::specta]
+pub async fn merchant_show(host: State<'_, Host>, m: Option<String>) -> Result<Merchant, Problem> {
+    host.console().await?.merchant_show(m.as_deref()).await
+}
+
+/// Changes a profile.
+#[tauri::command]
+#[specta::specta]
+pub async fn merchant_update(
+    app: AppHandle,
+    host: State<'_, Host>,
+    name: String,
+    patch: MerchantPatch,
+) -> Result<Merchant, Problem> {
+    let console = host.console().await?;
+    confirm_change(&app, &console, &name).await?;
+    console.merchant_update(&name, patch).await
+}
+
+/// Makes a profile the current one.
+#[tauri::command]
+#[specta::specta]
+pub async fn merchant_use(host: State<'_, Host>, name: String) -> Result<Merchant, Problem> {
+    host.console().await?.merchant_use(&name).await
+}
+
+/// Removes a profile and its keys.
+#[tauri::command]
+#[specta::specta]
+pub async fn merchant_remove(
+    app: AppHandle,
+    host: State<'_, Host>,
+    name: String,
+) -> Result<(), Problem> {
+    let console = host.console().await?;
+    confirm_change(&app, &console, &name).await?;
+    console.merchant_remove(&name).await
+}
+
+/// Do key, certificate, serial and APIv3 key belong together?
+#[tauri::command]
+#[specta::specta]
+pub async fn merchant_check(
+    host: State<'_, Host>,
+    m: Option<String>,
+) -> Result<MerchantCheck, Problem> {
+    host.console().await?.merchant_check(m.as_deref()).await
+}

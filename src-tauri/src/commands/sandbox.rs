@@ -1,0 +1,97 @@
+//! The sandbox's switchboard: what it was asked, what it will send, its clock, its faults.
+
+use crate::host::Host;
+use guitai_console::wire::Problem;
+use tauri::State;
+use wechatpay_sandbox::{
+    ApiFault, AttemptView, ClockView, NotificationView, RedeliverFault, RequestView,
+};
+
+/// The newest requests, newest first.
+#[tauri::command]
+#[specta::specta]
+pub async fn sandbox_requests(
+    host: State<'_, Host>,
+    limit: u32,
+) -> Result<Vec<RequestView>, Problem> {
+    Ok(host.sandbox().await?.requests(limit.min(1_000) as usize))
+}
+
+/// Notifications with their attempts and the next one.
+#[tauri::command]
+#[specta::specta]
+pub async fn sandbox_notifications(
+    host: State<'_, Host>,
+) -> Result<Vec<NotificationView>, Problem> {
+    Ok(host.sandbox().await?.notifications())
+}
+
+/// One attempt now, outside the ladder, with a fault or without.
+#[tauri::command]
+#[specta::specta]
+pub async fn sandbox_redeliver(
+    host: State<'_, Host>,
+    id: String,
+    fault: Option<RedeliverFault>,
+) -> Result<AttemptView, Problem> {
+    host.sandbox()
+        .await?
+        .redeliver(&id, fault)
+        .await
+        .map_err(refused)
+}
+
+/// Business time.
+#[tauri::command]
+#[specta::specta]
+pub async fn sandbox_clock(host: State<'_, Host>) -> Result<ClockView, Problem> {
+    Ok(host.sandbox().await?.clock())
+}
+
+/// Moves business time on: what falls due happens.
+#[tauri::command]
+#[specta::specta]
+pub async fn sandbox_advance(host: State<'_, Host>, seconds: u32) -> Result<ClockView, Problem> {
+    host.sandbox()
+        .await?
+        .advance(seconds.into())
+        .await
+        .map_err(refused)
+}
+
+/// How the gateway misbehaves.
+#[tauri::command]
+#[specta::specta]
+pub async fn sandbox_faults(host: State<'_, Host>) -> Result<Vec<ApiFault>, Problem> {
+    Ok(host.sandbox().await?.faults())
+}
+
+/// Sets how the gateway misbehaves.
+#[tauri::command]
+#[specta::specta]
+pub async fn sandbox_set_faults(
+    host: State<'_, Host>,
+    faults: Vec<ApiFault>,
+) -> Result<Vec<ApiFault>, Problem> {
+    host.sandbox().await?.set_faults(faults).map_err(refused)
+}
+
+/// Forgets orders and notifications, keeps keys.
+#[tauri::command]
+#[specta::specta]
+pub async fn sandbox_reset(host: State<'_, Host>) -> Result<(), Problem> {
+    host.sandbox().await?.reset().await.map_err(refused)
+}
+
+/// The sandbox's words for a control that it refused.
+pub(super) fn refused(error: wechatpay_sandbox::ControlError) -> Problem {
+    crate::host::problem(
+        "SANDBOX_REFUSED",
+        ("沙箱拒绝了这个操作", "The sandbox refused this"),
+        Some((&error.to_string(), &error.to_string())),
+        (
+            "按原因修改后再试",
+            "Mend what the reason names, then try again",
+        ),
+    )
+}

@@ -1,0 +1,83 @@
+//! Asks a person outside the page before real money moves or a live key changes: a page that was taken over can call
+//! commands, but it can't press the button of a native dialog. A sandbox's merchant is never asked about.
+
+use crate::host::problem;
+use crate::tray::yuan;
+use guitai_console::Console;
+use guitai_console::wire::{Merchant, Problem, RefundInput};
+use tauri::AppHandle;
+use tauri_plugin_dialog::{DialogExt, MessageDialogButtons, MessageDialogKind};
+
+/// Asks before money is given back.
+///
+/// # Errors
+/// `NOT_CONFIRMED` when the person said no; or the order isn't there.
+pub async fn confirm_refund(
+    app: &AppHandle,
+    console: &Console,
+    m: Option<&str>,
+    out_trade_no: &str,
+    input: &RefundInput,
+) -> Result<(), Problem> {
+    let merchant = console.merchant_show(m).await?;
+    if merchant.sandbox {
+        return Ok(());
+    }
+    let order = console.order_show(m, out_trade_no).await?.order;
+    let amount = yuan(input.amount.unwrap_or(order.amount.total - order.refunded));
+    ask(
+        app,
+        &merchant,
+        &format!("真实退款 {amount}，订单 {out_trade_no}？"),
+        &format!("Refund {amount} of real money, order {out_trade_no}?"),
+    )
+    .await
+}
+
+/// Asks before a profile changes or goes.
+///
+/// # Errors
+/// `NOT_CONFIRMED` when the person said no; or the profile isn't there.
+pub async fn confirm_change(app: &AppHandle, console: &Console, name: &str) -> Result<(), Problem> {
+    let merchant = console.merchant_show(Some(name)).await?;
+    if merchant.sandbox {
+        return Ok(());
+    }
+    ask(
+        app,
+        &merchant,
+        "更改或删除这个真实商户的资料和密钥？",
+        "Change or remove this live merchant's profile and keys?",
+    )
+    .await
+}
+
+async fn ask(app: &AppHandle, merchant: &Merchant, zh: &str, en: &str) -> Result<(), Problem> {
+    let (sender, answer) = tokio::sync::oneshot::channel();
+    app.dialog()
+        .message(format!(
+            "{zh}\n{en}\n\n{} · mchid {}",
+            merchant.name, merchant.mchid
+        ))
+        .title("Guitai 柜台 · LIVE")
+        .kind(MessageDialogKind::Warning)
+        .buttons(MessageDialogButtons::OkCancel)
+        .show(move |yes| _ = sender.send(yes));
+    if answer.await.unwrap_or(false) {
+        Ok(())
+    } else {
+        Err(not_confirmed())
+    }
+}
+
+fn not_confirmed() -> Problem {
+    problem(
+        "NOT_CONFIRMED",
+        ("没有执行：未确认", "Not done: it was not confirmed"),
+        None,
+        (
+            "需要时再操作一次，并在对话框中确认",
+            "Do it again when you want it, and confirm in the dialog",
+        ),
+    )
+}
