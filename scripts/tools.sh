@@ -18,13 +18,13 @@ for tool in "$@"; do
       fi ;;
     node)
       if ! command -v node >/dev/null; then
-        complain "node is missing: install Node.js 20 or newer (https://nodejs.org, or: apt-get install nodejs npm)"
+        complain "node is missing: install Node.js 20 or newer (https://nodejs.org)"
       else
         have=$(node --version | tr -d v)
         at_least "$have" 20.19.0 || complain "Node.js $have is too old, 20.19 or newer is needed (https://nodejs.org)"
       fi ;;
     npm)
-      command -v npm >/dev/null || complain "npm is missing: it comes with Node.js (https://nodejs.org), on Debian as a package of its own: apt-get install npm" ;;
+      command -v npm >/dev/null || complain "npm is missing: it comes with Node.js (https://nodejs.org)" ;;
     *)
       command -v "$tool" >/dev/null || complain "$tool is missing" ;;
   esac
