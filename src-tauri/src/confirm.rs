@@ -1,7 +1,7 @@
 //! Asks a person outside the page before real money moves or a live key changes: a page that was taken over can call
 //! commands, but it can't press the button of a native dialog. A sandbox's merchant is never asked about.
 
-use crate::host::problem;
+use crate::problem::problem;
 use crate::tray::yuan;
 use guitai_console::Console;
 use guitai_console::wire::{Merchant, Problem, RefundInput};

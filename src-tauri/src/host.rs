@@ -3,9 +3,10 @@
 
 use crate::launch::{self, Options};
 use crate::news::{AppChanged, Batches, DeskNews, SandboxNews};
+use crate::problem::{closing, sandbox_failed, sandbox_off};
 use crate::state::{AppState, Condition, ListenerState, SandboxState};
 use crate::tray::{self, Language, Tray};
-use guitai_console::wire::{Bilingual, Event, Merchant, MerchantPatch, OrderInput, Problem};
+use guitai_console::wire::{Event, Merchant, MerchantPatch, OrderInput, Problem};
 use guitai_console::{Console, ListenOptions, Listener, Outside};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -47,7 +48,6 @@ impl<T> Part<T> {
 /// The desk, the sandbox and the listener of this window.
 pub struct Host {
     options: Options,
-    data_dir: PathBuf,
     console: watch::Sender<Part<Console>>,
     sandbox: watch::Sender<Part<Arc<Sandbox>>>,
     listener: Mutex<Option<Listener>>,
@@ -59,13 +59,8 @@ impl Host {
     /// Nothing is opened yet.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        let data_dir = options
-            .data_dir
-            .clone()
-            .unwrap_or_else(guitai_console::default_data_dir);
         Self {
             options,
-            data_dir,
             console: watch::Sender::new(Part::Starting),
             sandbox: watch::Sender::new(Part::Starting),
             listener: Mutex::new(None),
@@ -113,13 +108,7 @@ impl Host {
 
     /// Opens everything: the desk, then listener and sandbox beside each other. Told by `AppChanged` as it goes.
     pub async fn open(&self, app: &AppHandle) {
-        let opened = Console::open(guitai_console::Options {
-            data_dir: self.data_dir.clone(),
-            passphrase: None,
-            interactive: true,
-            outside: Outside::real(),
-        });
-        let console = match opened.await {
+        let console = match self.open_console().await {
             Ok(console) => console,
             Err(problem) => {
                 self.console.send_replace(Part::Failed(problem));
@@ -139,6 +128,23 @@ impl Host {
         console.start_patrol();
         self.changed(app).await;
         self.show_takings().await;
+    }
+
+    async fn open_console(&self) -> Result<Console, Problem> {
+        let options = guitai_console::Options {
+            data_dir: self.data_dir()?,
+            passphrase: None,
+            interactive: true,
+            outside: Outside::real(),
+        };
+        Console::open(options).await
+    }
+
+    fn data_dir(&self) -> Result<PathBuf, Problem> {
+        self.options
+            .data_dir
+            .clone()
+            .map_or_else(guitai_console::default_data_dir, Ok)
     }
 
     async fn open_listener(&self, app: &AppHandle, console: &Console) {
@@ -180,8 +186,12 @@ impl Host {
     }
 
     async fn start_sandbox(&self) -> Part<Arc<Sandbox>> {
+        let data_dir = match self.data_dir() {
+            Ok(data_dir) => data_dir,
+            Err(problem) => return Part::Failed(problem),
+        };
         let on = |port, proxy_port| wechatpay_sandbox::Options {
-            data_dir: self.data_dir.clone(),
+            data_dir: data_dir.clone(),
             port,
             proxy_port,
             merchants: 1,
@@ -474,61 +484,4 @@ async fn settled<T: Clone>(part: &watch::Sender<Part<T>>) -> Part<T> {
         .wait_for(|part| !matches!(part, Part::Starting))
         .await;
     settled.map_or(Part::Stopped, |part| part.clone())
-}
-
-fn closing() -> Problem {
-    problem(
-        "CLOSING",
-        ("柜台正在关闭", "Guitai is closing"),
-        None,
-        ("重新打开后再试", "Open it again and try again"),
-    )
-}
-
-fn sandbox_off() -> Problem {
-    problem(
-        "SANDBOX_OFF",
-        ("内置沙箱没有运行", "The embedded sandbox isn't running"),
-        None,
-        (
-            "不带 --without-sandbox 重新打开",
-            "Open the window again without --without-sandbox",
-        ),
-    )
-}
-
-fn sandbox_failed(why: &str) -> Problem {
-    problem(
-        "SANDBOX_FAILED",
-        (
-            "内置沙箱无法启动",
-            "The embedded sandbox could not be started",
-        ),
-        Some((why, why)),
-        (
-            "关闭使用同一数据目录的另一个沙箱，再重新打开",
-            "End another sandbox that uses the same data folder, then open the window again",
-        ),
-    )
-}
-
-/// A problem of the host's own.
-pub(crate) fn problem(
-    code: &str,
-    message: (&str, &str),
-    why: Option<(&str, &str)>,
-    hint: (&str, &str),
-) -> Problem {
-    let both = |(zh, en): (&str, &str)| Bilingual {
-        zh: zh.to_owned(),
-        en: en.to_owned(),
-    };
-    Problem {
-        code: code.to_owned(),
-        message: both(message),
-        why: why.map(both),
-        hint: both(hint),
-        field: None,
-        gateway: None,
-    }
 }

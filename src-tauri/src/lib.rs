@@ -6,6 +6,7 @@ pub mod confirm;
 pub mod host;
 pub mod launch;
 pub mod news;
+mod problem;
 pub mod shell;
 pub mod state;
 pub mod tray;

@@ -1,6 +1,7 @@
 //! The program itself: what the frame shows, settings, the clipboard.
 
-use crate::host::{Host, problem};
+use crate::host::Host;
+use crate::problem::problem;
 use crate::state::AppState;
 use guitai_console::wire::Problem;
 use tauri::{AppHandle, State};

@@ -1,7 +1,8 @@
 //! The payer's phone beside a sandbox order: it scans or is handed pay params, and pays, cancels or fails.
 
 use super::sandbox::refused;
-use crate::host::{Host, problem};
+use crate::host::Host;
+use crate::problem::problem;
 use guitai_console::wire::Problem;
 use serde::Deserialize;
 use specta::Type;

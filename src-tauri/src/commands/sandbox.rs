@@ -1,6 +1,7 @@
 //! The sandbox's switchboard: what it was asked, what it will send, its clock, its faults.
 
 use crate::host::Host;
+use crate::problem::problem;
 use guitai_console::wire::Problem;
 use tauri::State;
 use wechatpay_sandbox::{
@@ -85,7 +86,7 @@ pub async fn sandbox_reset(host: State<'_, Host>) -> Result<(), Problem> {
 
 /// The sandbox's words for a control that it refused.
 pub(super) fn refused(error: wechatpay_sandbox::ControlError) -> Problem {
-    crate::host::problem(
+    problem(
         "SANDBOX_REFUSED",
         ("沙箱拒绝了这个操作", "The sandbox refused this"),
         Some((&error.to_string(), &error.to_string())),
