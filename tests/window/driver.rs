@@ -163,6 +163,16 @@ impl Window {
         .await;
     }
 
+    /// Types Enter at whatever has the focus.
+    pub async fn press_enter(&self) {
+        self.press(&String::from(char::from(Key::Enter))).await;
+    }
+
+    /// Types Escape at whatever has the focus.
+    pub async fn press_escape(&self) {
+        self.press(&String::from(char::from(Key::Escape))).await;
+    }
+
     /// The text that is shown in an element.
     pub async fn text(&self, testid: &str) -> String {
         let deadline = Instant::now() + PATIENCE;
@@ -190,6 +200,58 @@ impl Window {
             );
             pause().await;
         }
+    }
+
+    /// Waits until an attribute of an element has a value.
+    pub async fn attribute_when(&self, testid: &str, name: &str, wanted: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let value = self.attribute(testid, name).await;
+            if value == wanted {
+                return;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "{testid}: {name} is still {value:?}, not {wanted:?}\n{}",
+                self.page().await
+            );
+            pause().await;
+        }
+    }
+
+    /// An attribute of an element; empty when it has none.
+    pub async fn attribute(&self, testid: &str, name: &str) -> String {
+        self.find(testid).await;
+        self.attributes(testid, name)
+            .await
+            .into_iter()
+            .next()
+            .unwrap_or_default()
+    }
+
+    /// An attribute of all elements of a kind that are on the page now.
+    pub async fn attributes(&self, testid: &str, name: &str) -> Vec<String> {
+        let script = "const [testid, name] = arguments;
+            return [...document.querySelectorAll(`[data-testid=\"${testid}\"]`)].map((it) => it.getAttribute(name) ?? '')";
+        let found = self
+            .client
+            .execute(script, vec![json!(testid), json!(name)])
+            .await
+            .expect("a script");
+        serde_json::from_value(found).expect("a list of texts")
+    }
+
+    /// Waits until the page has drawn what it knows, and nothing moves any more.
+    pub async fn settled(&self) {
+        let script = "const [done] = arguments;
+            const still = () => document.getAnimations().every((it) => it.playState !== 'running');
+            const look = (left) => requestAnimationFrame(() => requestAnimationFrame(() =>
+                still() || left === 0 ? done(true) : setTimeout(look, 50, left - 1)));
+            document.fonts.ready.then(() => look(40));";
+        self.client
+            .execute_async(script, vec![])
+            .await
+            .expect("a page that settles");
     }
 
     /// Runs a script in the page and gives what it returns.

@@ -1,5 +1,9 @@
 //! The real window, driven as a person drives it: under Xvfb, through WebDriver, over the real host, sandbox and listener.
 //! Run by `make test` after it has built the window; a test of its own has its own process, home, data folder and D-Bus.
 
+mod appearance;
 mod driver;
+mod form;
 mod locked_in;
+mod payment;
+mod shots;
