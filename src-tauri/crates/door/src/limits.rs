@@ -1,0 +1,108 @@
+//! How much a stranger may ask of a door. Plain numbers; the reasons are in `ARCHITECTURE.md`.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+/// The content type and body of a refusal with this status. An empty content type leaves the header out.
+pub type RefusalBody = fn(status: u16) -> (&'static str, Bytes);
+
+/// The limits of one door. Start from [`Limits::listener`] or [`Limits::sandbox`].
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Connections at once. A third of the process's descriptor limit bounds it too.
+    pub max_connections: usize,
+    /// Bytes of the request line and header fields together; more is 431.
+    pub head_bytes: usize,
+    /// Header fields; more is 431.
+    pub header_count: usize,
+    /// Bytes of the request target; more is 414.
+    pub target_bytes: usize,
+    /// Bytes of the body after chunked coding is taken off; more is 413.
+    pub body_bytes: usize,
+    /// From accept (on a kept connection: from the first byte of the request) to the last byte of
+    /// the body, however the bytes trickle; then 408.
+    pub read_deadline: Duration,
+    /// How long a kept connection may be silent between two requests; then it is closed.
+    pub idle_deadline: Duration,
+    /// From the last byte in to the handler's answer (then 503), and again for the answer's bytes to
+    /// be taken by the client.
+    pub answer_deadline: Duration,
+    /// How long to read on after the last answer, so that a reset doesn't destroy it on its way.
+    pub linger: Duration,
+    /// How long [`Door::close`](crate::Door::close) waits for requests in flight.
+    pub close_grace: Duration,
+    /// The methods that reach the handler; others are 405. `CONNECT` in it makes this a proxy's door:
+    /// targets are then `host:port` (`CONNECT`) or of any printable form.
+    pub methods: &'static [&'static str],
+    /// Whether a connection may carry a second request.
+    pub keep_alive: bool,
+    /// What refusals look like.
+    pub refusal_body: RefusalBody,
+}
+
+impl Limits {
+    /// For the callback listener on a public tunnel: small, short, one request a connection, and
+    /// refusals in WeChat Pay's form `{"code":"FAIL","message":…}`.
+    pub fn listener() -> Self {
+        Limits {
+            max_connections: 1024,
+            head_bytes: 16 * 1024,
+            header_count: 64,
+            target_bytes: 2 * 1024,
+            body_bytes: 64 * 1024,
+            read_deadline: Duration::from_secs(10),
+            idle_deadline: Duration::from_secs(10),
+            answer_deadline: Duration::from_secs(8),
+            linger: Duration::from_millis(500),
+            close_grace: Duration::from_secs(5),
+            methods: &["GET", "HEAD", "POST"],
+            keep_alive: false,
+            refusal_body: |status| ("application/json; charset=utf-8", fail_body(status)),
+        }
+    }
+
+    /// For the sandbox gateway on loopback: bodies to 1 MiB, kept connections, refusals without a body.
+    pub fn sandbox() -> Self {
+        Limits {
+            max_connections: 2048,
+            body_bytes: 1024 * 1024,
+            idle_deadline: Duration::from_secs(90),
+            answer_deadline: Duration::from_secs(30),
+            methods: &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
+            keep_alive: true,
+            refusal_body: |_| ("", Bytes::new()),
+            ..Limits::listener()
+        }
+    }
+
+    /// For an HTTP `CONNECT` proxy on loopback.
+    pub fn proxy() -> Self {
+        Limits {
+            body_bytes: 64 * 1024,
+            methods: &["CONNECT", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
+            keep_alive: false,
+            ..Limits::sandbox()
+        }
+    }
+
+    pub(crate) fn takes_connect(&self) -> bool {
+        self.methods.contains(&"CONNECT")
+    }
+}
+
+fn fail_body(status: u16) -> Bytes {
+    let message = match status {
+        405 => "method not allowed",
+        408 => "the request took too long",
+        413 => "the body is too large",
+        414 | 431 => "the request head is too large",
+        417 => "expectation not supported",
+        500 => "internal error",
+        501 => "transfer coding not supported",
+        503 => "busy, try again",
+        505 => "HTTP version not supported",
+        _ => "malformed request",
+    };
+    Bytes::from(format!("{{\"code\":\"FAIL\",\"message\":\"{message}\"}}"))
+}
