@@ -1,0 +1,20 @@
+//! `certify`: plays WeChat Pay against a merchant backend's callback URL and says which of the documented duties it
+//! meets, each with evidence and a fix.
+//!
+//! The backend runs on the sandbox's credentials; this crate signs with the sandbox's platform key and meets the sandbox
+//! only over HTTP. `cases` has what is sent and why, `stage` makes the orders and the notifications, `backend` sends and
+//! asks what the backend thinks, `run` conducts, `report` writes the score card. No printing here.
+
+#![forbid(unsafe_code)]
+
+mod backend;
+mod cases;
+mod garbage;
+mod report;
+mod run;
+mod stage;
+
+pub use cases::{CASES, Case};
+pub use report::{CaseResult, Got, Outcome, Report, Text, html, junit};
+pub use run::{CertifyError, Options, run};
+pub use stage::SandboxAccess;
