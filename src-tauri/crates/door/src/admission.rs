@@ -78,7 +78,9 @@ impl Admission {
     pub(crate) async fn enter(self: &Arc<Self>, tally: &Tally) -> Place {
         loop {
             let ended = self.ended.notified();
-            let staying = self.open().saturating_sub(self.leaving.load(Ordering::Acquire));
+            let staying = self
+                .open()
+                .saturating_sub(self.leaving.load(Ordering::Acquire));
             if staying >= self.max * 4 / 5 {
                 self.evict_oldest(tally);
             }
@@ -88,7 +90,11 @@ impl Admission {
             ended.await;
         }
         self.open.fetch_add(1, Ordering::AcqRel);
-        let mut place = Place { admission: Arc::clone(self), seat: Arc::default(), listed: None };
+        let mut place = Place {
+            admission: Arc::clone(self),
+            seat: Arc::default(),
+            listed: None,
+        };
         place.reading();
         place
     }
@@ -96,7 +102,9 @@ impl Admission {
     /// Tell the oldest connection that is still reading to go; `false` when there is none.
     pub(crate) fn evict_oldest(&self, tally: &Tally) -> bool {
         let mut reading = lock(&self.reading);
-        let Some((_, seat)) = reading.places.pop_first() else { return false };
+        let Some((_, seat)) = reading.places.pop_first() else {
+            return false;
+        };
         // Under the lock, so that a place which drops meanwhile sees that it was told to go.
         self.leaving.fetch_add(1, Ordering::AcqRel);
         seat.evicted.store(true, Ordering::Release);
@@ -183,9 +191,20 @@ mod tests {
 
         // The ninth comes at four fifths: number 1 is the oldest that still reads.
         places.push(admission.enter(&tally).await);
-        let gone = |places: &[Place]| places.iter().map(|p| p.seat().is_evicted()).collect::<Vec<_>>();
-        assert_eq!(gone(&places), [false, true, false, false, false, false, false, false, false]);
-        assert!(!places[1].answering(), "who was sent away can't be answered");
+        let gone = |places: &[Place]| {
+            places
+                .iter()
+                .map(|p| p.seat().is_evicted())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            gone(&places),
+            [false, true, false, false, false, false, false, false, false]
+        );
+        assert!(
+            !places[1].answering(),
+            "who was sent away can't be answered"
+        );
 
         // Number 2 is answered and reads again: it is now the youngest.
         assert!(places[2].answering());

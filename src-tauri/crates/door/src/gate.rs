@@ -110,10 +110,29 @@ enum Phase {
 }
 
 impl<T: Transport> Gate<T> {
-    pub(crate) fn new(io: T, limits: Arc<Limits>, place: Place, link: Arc<Link>, peer: SocketAddr, via: Option<Arc<str>>) -> Self {
+    pub(crate) fn new(
+        io: T,
+        limits: Arc<Limits>,
+        place: Place,
+        link: Arc<Link>,
+        peer: SocketAddr,
+        via: Option<Arc<str>>,
+    ) -> Self {
         let timer = Box::pin(sleep(limits.read_deadline));
         let framer = Framer::new(Arc::clone(&limits));
-        Gate { io, framer, limits, place, link, peer, via, phase: Phase::Reading, timer, kept: false, interim: None }
+        Gate {
+            io,
+            framer,
+            limits,
+            place,
+            link,
+            peer,
+            via,
+            phase: Phase::Reading,
+            timer,
+            kept: false,
+            interim: None,
+        }
     }
 
     /// The bare stream, its place, and what was read too far.
@@ -141,20 +160,31 @@ impl<T: Transport> Gate<T> {
                 Err(refusal) => break Ending::Refused(refusal),
             }
             let started = self.framer.started();
-            if self.link.is_closing() && !started {
-                break Ending::Silent;
-            }
             if self.timer.as_mut().poll(cx).is_ready() {
-                break if started { Ending::Refused(Refusal::Deadline) } else { Ending::Silent };
+                break if started {
+                    Ending::Refused(Refusal::Deadline)
+                } else {
+                    Ending::Silent
+                };
             }
             if ready!(self.poll_interim(cx)).is_err() {
                 break Ending::Silent;
             }
             let mut space = [0_u8; 4096];
             let mut piece = ReadBuf::new(&mut space);
-            match ready!(Pin::new(&mut self.io).poll_read(cx, &mut piece)) {
+            let Poll::Ready(read) = Pin::new(&mut self.io).poll_read(cx, &mut piece) else {
+                if self.link.is_closing() && !started {
+                    break Ending::Silent;
+                }
+                return Poll::Pending;
+            };
+            match read {
                 Ok(()) if piece.filled().is_empty() => {
-                    break if started { Ending::Refused(Refusal::CutShort) } else { Ending::Silent };
+                    break if started {
+                        Ending::Refused(Refusal::CutShort)
+                    } else {
+                        Ending::Silent
+                    };
                 }
                 Ok(()) => {
                     if self.kept && !started {
@@ -171,7 +201,9 @@ impl<T: Transport> Gate<T> {
     }
 
     fn poll_interim(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Some(mut left) = self.interim else { return Poll::Ready(Ok(())) };
+        let Some(mut left) = self.interim else {
+            return Poll::Ready(Ok(()));
+        };
         while !left.is_empty() {
             let n = ready!(Pin::new(&mut self.io).poll_write(cx, left))?;
             if n == 0 {
@@ -190,7 +222,11 @@ impl<T: Transport> Gate<T> {
     fn admit(&mut self, head: Head, body: Bytes) -> Bytes {
         let method = if head.method == "HEAD" { "HEAD" } else { "GET" };
         let version = if head.http10 { "1.0" } else { "1.1" };
-        let close = if self.limits.keep_alive && head.keep { "" } else { "connection: close\r\n" };
+        let close = if self.limits.keep_alive && head.keep {
+            ""
+        } else {
+            "connection: close\r\n"
+        };
         self.link.with(|s| {
             s.request = Some(Request {
                 method: head.method,
@@ -202,7 +238,9 @@ impl<T: Transport> Gate<T> {
                 via: self.via.clone(),
             });
         });
-        Bytes::from(format!("{method} / HTTP/{version}\r\nhost: a\r\n{close}\r\n"))
+        Bytes::from(format!(
+            "{method} / HTTP/{version}\r\nhost: a\r\n{close}\r\n"
+        ))
     }
 
     fn rearm(&mut self, span: Duration) {
@@ -215,12 +253,19 @@ impl<T: Transport> Gate<T> {
             self.phase = Phase::Answering(true);
             self.rearm(self.limits.answer_deadline);
         }
-        self.timer.as_mut().poll(cx).map(|()| io::ErrorKind::TimedOut.into())
+        self.timer
+            .as_mut()
+            .poll(cx)
+            .map(|()| io::ErrorKind::TimedOut.into())
     }
 }
 
 impl<T: Transport> AsyncRead for Gate<T> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         loop {
             match &mut this.phase {
@@ -238,9 +283,11 @@ impl<T: Transport> AsyncRead for Gate<T> {
                     return Poll::Ready(Ok(()));
                 }
                 // Hyper reads again only after it wrote the whole answer to its buffer; the next
-                // request begins when that buffer is known to be out (see `poll_flush`).
+                // request begins when that buffer is known to be out (see `poll_flush`). It may ask in the
+                // middle of its own flush, so it must be called once more.
                 Phase::Answering(_) => {
                     this.phase = Phase::Flushing;
+                    cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
                 Phase::Flushing => return Poll::Pending,
@@ -251,10 +298,16 @@ impl<T: Transport> AsyncRead for Gate<T> {
 }
 
 impl<T: Transport> AsyncWrite for Gate<T> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         match Pin::new(&mut this.io).poll_write(cx, data) {
-            Poll::Pending if !matches!(this.phase, Phase::Flushing) => this.poll_overdue(cx).map(Err),
+            Poll::Pending if !matches!(this.phase, Phase::Flushing) => {
+                this.poll_overdue(cx).map(Err)
+            }
             done => done,
         }
     }
@@ -266,7 +319,11 @@ impl<T: Transport> AsyncWrite for Gate<T> {
             this.phase = Phase::Reading;
             this.kept = true;
             this.place.reading();
-            let span = if this.framer.started() { this.limits.read_deadline } else { this.limits.idle_deadline };
+            let span = if this.framer.started() {
+                this.limits.read_deadline
+            } else {
+                this.limits.idle_deadline
+            };
             this.rearm(span);
             cx.waker().wake_by_ref();
         }

@@ -37,7 +37,9 @@ impl Request {
 
     /// The target up to the first `?`, raw.
     pub fn path(&self) -> &str {
-        self.target.split_once('?').map_or(self.target.as_str(), |(path, _)| path)
+        self.target
+            .split_once('?')
+            .map_or(self.target.as_str(), |(path, _)| path)
     }
 
     /// The target after the first `?`, raw; `None` without a `?`.
@@ -70,7 +72,11 @@ mod tests {
             ("/a%2f?b=c?d", "/a%2f", Some("b=c?d")),
             ("//x/../y", "//x/../y", None),
         ] {
-            assert_eq!((request(target).path(), request(target).query()), (path, query), "{target}");
+            assert_eq!(
+                (request(target).path(), request(target).query()),
+                (path, query),
+                "{target}"
+            );
         }
         assert_eq!(request("/").header("HOST"), Some("a"));
         assert_eq!(request("/").header("accept"), None);
