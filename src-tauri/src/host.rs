@@ -31,7 +31,7 @@ enum Part<T> {
     Starting,
     Open(T),
     Stopped,
-    Failed(Problem),
+    Failed(Box<Problem>),
 }
 
 impl<T> Part<T> {
@@ -76,7 +76,7 @@ impl Host {
     pub async fn console(&self) -> Result<Console, Problem> {
         match settled(&self.console).await {
             Part::Open(console) => Ok(console),
-            Part::Failed(problem) => Err(problem),
+            Part::Failed(problem) => Err(*problem),
             Part::Starting | Part::Stopped => Err(closing()),
         }
     }
@@ -88,7 +88,7 @@ impl Host {
     pub async fn sandbox(&self) -> Result<Arc<Sandbox>, Problem> {
         match settled(&self.sandbox).await {
             Part::Open(sandbox) => Ok(sandbox),
-            Part::Failed(problem) => Err(problem),
+            Part::Failed(problem) => Err(*problem),
             Part::Starting | Part::Stopped => Err(sandbox_off()),
         }
     }
@@ -111,7 +111,7 @@ impl Host {
         let console = match self.open_console().await {
             Ok(console) => console,
             Err(problem) => {
-                self.console.send_replace(Part::Failed(problem));
+                self.console.send_replace(Part::Failed(problem.into()));
                 self.sandbox.send_replace(Part::Stopped);
                 return self.changed(app).await;
             }
@@ -188,7 +188,7 @@ impl Host {
     async fn start_sandbox(&self) -> Part<Arc<Sandbox>> {
         let data_dir = match self.data_dir() {
             Ok(data_dir) => data_dir,
-            Err(problem) => return Part::Failed(problem),
+            Err(problem) => return Part::Failed(problem.into()),
         };
         let on = |port, proxy_port| wechatpay_sandbox::Options {
             data_dir: data_dir.clone(),
@@ -202,7 +202,7 @@ impl Host {
         };
         match started {
             Ok(sandbox) => Part::Open(Arc::new(sandbox)),
-            Err(error) => Part::Failed(sandbox_failed(&error.to_string())),
+            Err(error) => Part::Failed(sandbox_failed(&error.to_string()).into()),
         }
     }
 
@@ -353,7 +353,7 @@ impl Host {
                 }
             }
             Part::Failed(problem) => SandboxState {
-                error: Some(problem.clone()),
+                error: Some((**problem).clone()),
                 ..bare
             },
             Part::Starting | Part::Stopped => bare,
