@@ -198,7 +198,7 @@ fn each_reason_is_told_apart() {
 
 #[test]
 fn an_answer_without_a_signature_is_an_error_and_a_refusal_needs_none() {
-    let unsigned = |status| Answer { status, headers: vec![], body: br#"{"code":"SIGN_ERROR","message":"签名错误"}"#.to_vec() };
+    let unsigned = |status| Answer { status, headers: vec![], body: r#"{"code":"SIGN_ERROR","message":"签名错误"}"#.into() };
     let error = VerifiedAnswer::check(unsigned(200), &trusted(), now()).unwrap_err();
     assert!(matches!(error, wechatpay::api::AnswerError::NotGenuine { why: Rejection::HeaderMissing(_), .. }));
     let error = VerifiedAnswer::check(unsigned(401), &trusted(), now()).unwrap_err();
