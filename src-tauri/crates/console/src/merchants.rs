@@ -1,1 +1,0 @@
-//! Merchant profiles: who we are at WeChat Pay.
