@@ -76,7 +76,7 @@ pub(super) fn parse(raw: &[u8], limits: &Limits) -> Result<Head, Refusal> {
         }
         headers.push(header(line)?);
     }
-    let fields = Fields::read(&headers, line.http10)?;
+    let fields = Fields::read(&headers, &line)?;
     if !limits.methods.contains(&line.method) {
         return Err(Refusal::Method);
     }
@@ -153,7 +153,8 @@ struct Fields {
 }
 
 impl Fields {
-    fn read(headers: &[(String, String)], http10: bool) -> Result<Self, Refusal> {
+    fn read(headers: &[(String, String)], line: &RequestLine<'_>) -> Result<Self, Refusal> {
+        let http10 = line.http10;
         let all = |name: &'static str| {
             headers
                 .iter()
@@ -163,6 +164,8 @@ impl Fields {
 
         match (all("host").next(), all("host").nth(1)) {
             (Some(host), None) if is_host(host) => {}
+            // Python before 3.12 and OpenSSL send none: the target names the host.
+            (None, _) if http10 && line.method == "CONNECT" => {}
             _ => return Err(Refusal::Host),
         }
         let lengths = all("content-length").count();
