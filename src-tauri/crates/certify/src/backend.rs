@@ -189,8 +189,7 @@ impl Backend {
         let printed =
             run_shell(command, Some(out_trade_no)).await.map_err(|e| format!("--probe: {}", self.mask(&e)))?;
         let line = printed.lines().rev().map(str::trim).find(|line| line.starts_with('{')).unwrap_or_default();
-        serde_json::from_str(line)
-            .map_err(|e| format!("--probe printed no {{\"paid\":BOOL,\"times_applied\":N}}: {e}"))
+        serde_json::from_str(line).map_err(|e| format!("--probe printed no {{\"paid\":BOOL,\"times_applied\":N}}: {e}"))
     }
 }
 

@@ -11,7 +11,12 @@ pub(crate) fn garbage() -> Vec<(&'static str, &'static str, &'static str, Vec<u8
         ("bytes that are no UTF-8", "POST", "application/json", vec![0xff, 0xfe, 0x00, 0x80, b'{']),
         ("a number where an object is expected", "POST", "application/json", b"42".to_vec()),
         ("null fields", "POST", "application/json", br#"{"id":null,"event_type":null,"resource":null}"#.to_vec()),
-        ("XML under another content type", "POST", "text/xml", b"<xml><return_code>SUCCESS</return_code></xml>".to_vec()),
+        (
+            "XML under another content type",
+            "POST",
+            "text/xml",
+            b"<xml><return_code>SUCCESS</return_code></xml>".to_vec(),
+        ),
         ("a form", "POST", "application/x-www-form-urlencoded", b"out_trade_no=1&paid=1".to_vec()),
         ("GET", "GET", "", Vec::new()),
     ]

@@ -3,15 +3,17 @@
 //!
 //! The backend runs on the sandbox's credentials; this crate signs with the sandbox's platform key and meets the sandbox
 //! only over HTTP. `cases` has what is sent and why, `stage` makes the orders and the notifications, `backend` sends and
-//! asks what the backend thinks, `run` conducts, `report` writes the score card. No printing here.
+//! asks what the backend thinks, `duties` says what each case sends, `run` conducts, `report` writes the score card. No printing here.
 
 #![forbid(unsafe_code)]
 
 mod backend;
 mod cases;
+mod duties;
 mod garbage;
 mod report;
 mod run;
+mod slow;
 mod stage;
 
 pub use cases::{CASES, Case};

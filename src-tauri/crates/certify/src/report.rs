@@ -193,7 +193,11 @@ pub fn html(report: &Report) -> String {
             escape(&case.why.en)
         ));
         if !case.fix.zh.is_empty() {
-            out.push_str(&format!("<p>→ {}</p><p><small>→ {}</small></p>\n", escape(&case.fix.zh), escape(&case.fix.en)));
+            out.push_str(&format!(
+                "<p>→ {}</p><p><small>→ {}</small></p>\n",
+                escape(&case.fix.zh),
+                escape(&case.fix.en)
+            ));
         }
         out.push_str(&format!("<p><small>期望 expected: {}</small></p>\n", escape(&case.expected)));
         if case.result != Outcome::Skip {
@@ -222,12 +226,15 @@ mod tests {
             fix: Text::new("do <it>", "去做"),
             sent: String::new(),
         };
-        Report::new("http://127.0.0.1/x?a=\"1\"".into(), vec![
-            case("genuine_accepted", Outcome::Pass),
-            case("answers_in_time", Outcome::Warn),
-            case("garbage_survived", Outcome::Fail),
-            case("refund_accepted", Outcome::Skip),
-        ])
+        Report::new(
+            "http://127.0.0.1/x?a=\"1\"".into(),
+            vec![
+                case("genuine_accepted", Outcome::Pass),
+                case("answers_in_time", Outcome::Warn),
+                case("garbage_survived", Outcome::Fail),
+                case("refund_accepted", Outcome::Skip),
+            ],
+        )
     }
 
     #[test]
