@@ -1,1 +1,5 @@
-//! Whole-house tests.
+//! What whole-house tests share: the built `guitai` as a child process ([`command`]), and a desk with a sandbox of its
+//! own in one process ([`house`]). Nothing here asserts what a test is about.
+
+pub mod command;
+pub mod house;

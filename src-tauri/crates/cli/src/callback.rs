@@ -1,0 +1,205 @@
+//! `guitai callback`: what came to the listener, what was checked, what it changed.
+
+use crate::Context;
+use crate::desk;
+use crate::export::{self, Format};
+use crate::failure::Done;
+use crate::order::{more, verdict};
+use crate::out::{Out, Table, Tone, money, plain, time, visible};
+use crate::text::Language;
+use clap::{Args, Subcommand, ValueEnum};
+use guitai_console::CallbackFilter;
+use guitai_console::wire::{Callback, CallbackDossier, Page, Verdict};
+
+/// What can be done with callbacks.
+#[derive(Debug, Subcommand)]
+pub enum CallbackCommand {
+    /// List deliveries, newest first
+    #[command(after_help = "Example:\n  guitai callback list --verdict held --limit 20")]
+    List(FilterArgs),
+    /// Show one delivery: headers, body, checks, decrypted content
+    #[command(after_help = "Example:\n  guitai callback show 42")]
+    Show(IdArg),
+    /// Apply a held delivery, where a newer version understands it or the order allows it now
+    #[command(after_help = "Example:\n  guitai callback apply 42")]
+    Apply(IdArg),
+    /// Print all deliveries that the filters let through, as CSV or JSON lines
+    #[command(after_help = "Example:\n  guitai callback export --format jsonl > callbacks.jsonl")]
+    Export(ExportArgs),
+}
+
+/// Which delivery.
+#[derive(Debug, Args)]
+pub struct IdArg {
+    /// The delivery's id
+    #[arg(value_name = "ID")]
+    id: String,
+}
+
+/// Which deliveries.
+#[derive(Debug, Args)]
+pub struct FilterArgs {
+    /// What came of it
+    #[arg(long, value_enum, value_name = "V")]
+    verdict: Option<VerdictArg>,
+    /// Of one order
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    out_trade_no: Option<String>,
+    /// How many at most
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    limit: u32,
+    /// Cursor: the `next` of the page before
+    #[arg(long, value_name = "CURSOR")]
+    after: Option<String>,
+}
+
+/// What an export takes.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// How it is written
+    #[arg(long, value_enum, default_value_t = Format::Jsonl)]
+    format: Format,
+    /// What came of it
+    #[arg(long, value_enum, value_name = "V")]
+    verdict: Option<VerdictArg>,
+    /// Of one order
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    out_trade_no: Option<String>,
+    /// How many at most [default: all]
+    #[arg(long, value_name = "N")]
+    limit: Option<u32>,
+}
+
+/// The verdicts, as they are written on the command line.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum VerdictArg {
+    /// Genuine, and it changed the order
+    Applied,
+    /// Genuine, seen before
+    Duplicate,
+    /// Genuine, not applied: a person decides
+    Held,
+    /// Not genuine
+    Rejected,
+    /// Our own failure
+    Failed,
+}
+
+impl From<VerdictArg> for Verdict {
+    fn from(verdict: VerdictArg) -> Self {
+        match verdict {
+            VerdictArg::Applied => Verdict::Applied,
+            VerdictArg::Duplicate => Verdict::Duplicate,
+            VerdictArg::Held => Verdict::Held,
+            VerdictArg::Rejected => Verdict::Rejected,
+            VerdictArg::Failed => Verdict::Failed,
+        }
+    }
+}
+
+/// Does what `command` asks and prints what came of it.
+pub async fn run(context: &Context, command: CallbackCommand) -> Done {
+    let (out, m) = (&context.out, context.merchant());
+    match command {
+        CallbackCommand::List(args) => {
+            let filter = CallbackFilter {
+                verdict: args.verdict.map(Verdict::from),
+                out_trade_no: args.out_trade_no,
+                limit: args.limit,
+                after: args.after,
+            };
+            let page = desk::with(context, async |console| Ok(console.callback_list(m, filter).await?)).await?;
+            out.document(&page, || table(out, &page));
+        }
+        CallbackCommand::Show(arg) => {
+            let dossier = desk::with(context, async |console| Ok(console.callback_show(&arg.id).await?)).await?;
+            out.document(&dossier, || dossier_text(out, &dossier));
+        }
+        CallbackCommand::Apply(arg) => {
+            let callback = desk::with(context, async |console| Ok(console.callback_apply(&arg.id).await?)).await?;
+            out.document(&callback, || line(out, &callback));
+        }
+        CallbackCommand::Export(args) => {
+            let filter = CallbackFilter {
+                verdict: args.verdict.map(Verdict::from),
+                out_trade_no: args.out_trade_no,
+                limit: export::PAGE,
+                after: None,
+            };
+            let most = args.limit.unwrap_or(u32::MAX);
+            desk::with(context, async |console| export::callbacks(context, console, filter, args.format, most).await).await?;
+        }
+    }
+    Ok(())
+}
+
+fn table(out: &Out, page: &Page<Callback>) -> String {
+    if page.items.is_empty() {
+        return out.pick("没有回调。", "No callbacks.").to_owned();
+    }
+    let mut table = Table::new(match out.language() {
+        Language::Zh => &["编号", "收到时间", "结论", "事件", "商户订单号", ">应答", "原因"],
+        Language::En => &["ID", "RECEIVED", "VERDICT", "EVENT", "OUT_TRADE_NO", ">HTTP", "REASON"],
+    });
+    for callback in &page.items {
+        table.row(vec![
+            plain(&callback.id),
+            plain(time(&callback.received_at)),
+            verdict(out, callback.verdict),
+            plain(callback.event_type.clone().unwrap_or_default()),
+            plain(callback.out_trade_no.clone().unwrap_or_default()),
+            plain(callback.http_status.to_string()),
+            plain(callback.reason.clone().unwrap_or_default()),
+        ]);
+    }
+    table.render(out) + &more(out, page.next.as_deref())
+}
+
+/// One delivery on a line, as `guitai listen` shows it.
+pub fn line(out: &Out, callback: &Callback) -> String {
+    let (word, tone) = verdict(out, callback.verdict);
+    let parts = [
+        callback.event_type.as_deref().map(visible),
+        callback.out_trade_no.as_deref().map(visible),
+        callback.amount.map(money),
+        callback.reason.as_deref().map(visible),
+    ];
+    let rest: String = parts.into_iter().flatten().map(|part| format!("  {part}")).collect();
+    let answered = format!("{} {} ms", callback.http_status, callback.latency_ms);
+    format!("{}  {}{rest}  {}\n", time(&callback.received_at), out.paint(tone, &word), out.paint(Tone::Faint, &answered))
+}
+
+fn dossier_text(out: &Out, dossier: &CallbackDossier) -> String {
+    let key = |zh: &'static str, en: &'static str| out.language().pick(zh, en);
+    let callback = &dossier.callback;
+    let mut text = out.facts(&[
+        (key("编号", "id"), callback.id.clone()),
+        (key("通知编号", "notification_id"), callback.notification_id.clone().unwrap_or_default()),
+        (key("收到时间", "received"), time(&callback.received_at)),
+        (key("结论", "verdict"), verdict(out, callback.verdict).0),
+        (key("应答", "answered"), format!("{} ({} ms)", callback.http_status, callback.latency_ms)),
+        (key("商户", "merchant"), callback.merchant.clone()),
+        (key("来源", "from"), dossier.source.clone()),
+        (key("原因", "why"), dossier.why.as_ref().map(|why| out.language().say(why).to_owned()).unwrap_or_default()),
+        (key("下一步", "next"), dossier.fix.as_ref().map(|fix| out.language().say(fix).to_owned()).unwrap_or_default()),
+    ]);
+    text += &format!("\n{}\n", out.paint(Tone::Strong, key("检查", "Checks")));
+    for check in &dossier.checks {
+        let mark = if check.ok { out.paint(Tone::Good, "✓") } else { out.paint(Tone::Bad, "✗") };
+        text += &format!("  {mark} {:<18} {}\n", check.name, out.paint(Tone::Faint, &visible(&check.detail)));
+    }
+    text += &format!("\n{}\n", out.paint(Tone::Strong, key("头部", "Headers")));
+    for (name, value) in &dossier.headers {
+        text += &format!("  {}: {}\n", visible(name), visible(value));
+    }
+    text += &format!("\n{}\n  {}\n", out.paint(Tone::Strong, key("正文", "Body")), visible(&dossier.body));
+    if let Some(decrypted) = &dossier.decrypted {
+        let pretty = serde_json::to_string_pretty(decrypted).unwrap_or_default();
+        text += &format!("\n{}\n", out.paint(Tone::Strong, key("解密后", "Decrypted")));
+        text += &pretty.lines().map(|line| format!("  {}\n", visible(line))).collect::<String>();
+    }
+    for changed in &dossier.changed {
+        text += &format!("\n{} {}", out.paint(Tone::Strong, key("改动", "Changed")), visible(changed));
+    }
+    text
+}

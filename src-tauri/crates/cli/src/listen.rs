@@ -1,0 +1,85 @@
+//! `guitai listen`: serves the callback listener and says what came of each delivery.
+
+use crate::Context;
+use crate::callback;
+use crate::desk;
+use crate::failure::Done;
+use crate::out::Tone;
+use crate::stop::Stop;
+use clap::Args;
+use guitai_console::wire::Callback;
+use guitai_console::{Console, ListenOptions};
+use serde_json::{Value, json};
+use tokio::sync::broadcast::error::RecvError;
+
+/// What `guitai listen` takes.
+#[derive(Debug, Args)]
+pub struct ListenArgs {
+    /// Port on 127.0.0.1; 0 takes any that is free
+    #[arg(long, value_name = "N", default_value_t = 8787)]
+    port: u16,
+}
+
+/// Serves until SIGINT or SIGTERM; requests in flight are answered and the store is closed.
+pub async fn run(context: &Context, args: ListenArgs) -> Done {
+    let mut stop = Stop::watch()?;
+    desk::with(context, async |console| serve(context, console, &args, &mut stop).await).await
+}
+
+async fn serve(context: &Context, console: &Console, args: &ListenArgs, stop: &mut Stop) -> Done {
+    let out = &context.out;
+    let options = ListenOptions { port: args.port, merchant: context.merchant().map(str::to_owned), patrol: true };
+    let listener = console.listen(options).await?;
+    let mut deliveries = listener.deliveries();
+    let place = format!("http://{}", listener.addr());
+    let paths = listener.notify_paths();
+    let first = paths.first().map(|path| path.notify_path.clone());
+    out.line(&json!({ "listening": place, "notify_path": first, "notify_paths": paths }), || {
+        let mut text = format!("{} {place}\n", out.pick("回调监听已就绪：", "The callback listener is ready:"));
+        for path in &paths {
+            text += &format!("  {}  {}{}\n", out.paint(Tone::Strong, &path.merchant), place, path.notify_path);
+        }
+        text + out.pick("按 Ctrl-C 结束。\n", "Ctrl-C ends it.\n")
+    });
+    loop {
+        tokio::select! {
+            delivery = deliveries.recv() => match delivery {
+                Ok(delivery) => print(context, &delivery),
+                Err(RecvError::Lagged(missed)) => out.note(&format!(
+                    "{missed} {}",
+                    out.pick("条回调没有打印（已保存，见 guitai callback list）。", "deliveries were not printed (they are kept: guitai callback list)."),
+                )),
+                Err(RecvError::Closed) => break,
+            },
+            () = stop.asked() => break,
+        }
+    }
+    listener.stop().await;
+    while let Ok(delivery) = deliveries.try_recv() {
+        print(context, &delivery);
+    }
+    Ok(())
+}
+
+fn print(context: &Context, delivery: &Callback) {
+    context.out.line(&delivery_line(delivery), || callback::line(&context.out, delivery));
+}
+
+/// The line of a delivery: the names that the contract gives, in its order.
+fn delivery_line(delivery: &Callback) -> Value {
+    let mut line = json!({
+        "id": delivery.id,
+        "received_at": delivery.received_at,
+        "merchant": delivery.merchant,
+        "event_type": delivery.event_type,
+        "out_trade_no": delivery.out_trade_no,
+        "verdict": delivery.verdict,
+    });
+    if let Some(reason) = &delivery.reason {
+        line["reason"] = json!(reason);
+    }
+    line["http_status"] = json!(delivery.http_status);
+    line["latency_ms"] = json!(delivery.latency_ms);
+    line["notification_id"] = json!(delivery.notification_id);
+    line
+}

@@ -1,0 +1,47 @@
+//! `guitai sandbox`: serves the sandbox gateway until it is asked to end.
+
+use crate::Context;
+use crate::desk;
+use crate::failure::{Done, Failure};
+use crate::stop::Stop;
+use clap::Args;
+use crate::text::both;
+use wechatpay_sandbox::{Options, SandboxError, start};
+
+/// What `guitai sandbox` takes.
+#[derive(Debug, Args)]
+pub struct SandboxArgs {
+    /// Port of the gateway; 0 takes any that is free
+    #[arg(long, value_name = "N", default_value_t = 8790)]
+    port: u16,
+    /// Port of the proxy that answers for WeChat Pay's own host names; 0 takes any that is free
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    proxy_port: u16,
+    /// How many merchants, each with keys of its own
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    merchants: u16,
+}
+
+/// Serves until SIGINT or SIGTERM; the ready line is JSON whoever reads it, since programs are what it is for.
+pub async fn run(context: &Context, args: SandboxArgs) -> Done {
+    let mut stop = Stop::watch()?;
+    let options =
+        Options { data_dir: desk::data_dir(context)?, port: args.port, proxy_port: args.proxy_port, merchants: usize::from(args.merchants) };
+    let sandbox = start(options).await.map_err(failed)?;
+    context.out.always_json(&sandbox.ready_line());
+    context.out.note(context.out.pick("沙箱已就绪，按 Ctrl-C 结束。", "The sandbox is ready. Ctrl-C ends it."));
+    stop.asked().await;
+    sandbox.stop().await;
+    Ok(())
+}
+
+/// Why the sandbox does not start, for people.
+pub fn failed(error: SandboxError) -> Failure {
+    match error {
+        SandboxError::PortInUse { port } => Failure::refused(
+            "PORT_IN_USE",
+            both(format!("端口 {port} 已被占用。"), format!("The port {port} is in use.")),
+            both("换一个端口，或用 0 取任意空闲端口。", "Choose another port, or 0 for any that is free."),
+        ),
+    }
+}

@@ -1,0 +1,12 @@
+//! The public contract of the `guitai` command: what each command prints, how it exits, what bad input gets.
+//!
+//! The built binary is run as a script would; what the desk decides about callbacks is in `journeys`.
+
+mod bad_input;
+mod callbacks;
+mod demo;
+mod manners;
+mod merchants;
+mod orders;
+mod serving;
+mod tools;

@@ -1,0 +1,13 @@
+//! Journeys: a desk and a sandbox over real HTTP, from the order to what the desk believes in the end.
+//!
+//! Each file is one kind of trouble, or none. What the command prints is tested in `command`.
+
+mod callback_lost;
+mod killed_in_a_storm;
+mod not_genuine;
+mod pay_and_be_notified;
+mod public_key_mode;
+mod refund_after_timeout;
+mod replayed_callback;
+mod restart;
+mod rotated_certificate;
