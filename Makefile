@@ -18,12 +18,13 @@ QUIET := $(shell [ -t 2 ] || echo --quiet)
 # A screen of its own, a D-Bus session of its own, and an end in any case.
 HEADLESS := xvfb-run -a -s "-screen 0 1280x800x24" dbus-run-session -- timeout -k 10
 
-.PHONY: help run demo test bench shots bless bindings icons release audit clean
+.PHONY: help run demo test bench shots pictures bless bindings icons release audit clean
 help:
 	@echo "make run       builds Guitai and opens its window on a sandbox of its own (no display: runs the demo)"
 	@echo "make test      everything that has to hold: Rust, UI, the real window, formatting, lints"
 	@echo "make bench     release builds: the demo, cold start, memory, sizes"
 	@echo "make shots     a picture of each screen, both languages and themes, into shots/"
+	@echo "make pictures  the same, and copies those that README shows into pictures/"
 	@echo "make bless     rewrites what is generated and committed: bindings, icons"
 	@echo "make release   release binaries of the window and the command"
 	@echo "make audit     known faults in dependencies (needs the internet)"
@@ -92,6 +93,11 @@ shots:
 	@cargo build $(QUIET) -p guitai-desktop
 	$(SAY) "a picture of each screen, both languages and themes, into shots/"
 	@$(HEADLESS) 900 env GUITAI_SHOTS="$(CURDIR)/shots" cargo test --quiet -p guitai-tests --test window shots -- --ignored --test-threads=1 </dev/null
+
+pictures: shots
+	$(SAY) "the pictures that README shows, from shots/ into pictures/"
+	@mkdir -p pictures
+	@cp shots/orders-en-light.png shots/orders-zh-light.png pictures/
 
 bindings:
 	$(SAY) "ui/src/backend/bindings.ts from the window's commands"

@@ -55,19 +55,12 @@ pub async fn confirm_change(app: &AppHandle, console: &Console, name: &str) -> R
 async fn ask(app: &AppHandle, merchant: &Merchant, zh: &str, en: &str) -> Result<(), Problem> {
     let (sender, answer) = tokio::sync::oneshot::channel();
     app.dialog()
-        .message(format!(
-            "{zh}\n{en}\n\n{} · mchid {}",
-            merchant.name, merchant.mchid
-        ))
+        .message(format!("{zh}\n{en}\n\n{} · mchid {}", merchant.name, merchant.mchid))
         .title("Guitai 柜台 · LIVE")
         .kind(MessageDialogKind::Warning)
         .buttons(MessageDialogButtons::OkCancel)
         .show(move |yes| _ = sender.send(yes));
-    if answer.await.unwrap_or(false) {
-        Ok(())
-    } else {
-        Err(not_confirmed())
-    }
+    if answer.await.unwrap_or(false) { Ok(()) } else { Err(not_confirmed()) }
 }
 
 fn not_confirmed() -> Problem {
@@ -75,9 +68,6 @@ fn not_confirmed() -> Problem {
         "NOT_CONFIRMED",
         ("没有执行：未确认", "Not done: it was not confirmed"),
         None,
-        (
-            "需要时再操作一次，并在对话框中确认",
-            "Do it again when you want it, and confirm in the dialog",
-        ),
+        ("需要时再操作一次，并在对话框中确认", "Do it again when you want it, and confirm in the dialog"),
     )
 }

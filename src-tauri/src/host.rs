@@ -3,11 +3,11 @@
 
 use crate::launch::{self, Options};
 use crate::news::{AppChanged, Batches, DeskNews, SandboxNews};
-use crate::problem::{closing, sandbox_failed, sandbox_off};
+use crate::problem::{closing, passphrase_unreadable, sandbox_failed, sandbox_off};
 use crate::state::{AppState, Condition, ListenerState, SandboxState};
 use crate::tray::{self, Language, Tray};
 use guitai_console::wire::{Event, Merchant, MerchantPatch, OrderInput, Problem};
-use guitai_console::{Console, ListenOptions, Listener, Outside};
+use guitai_console::{Console, ListenOptions, Listener, Outside, Secret};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -99,11 +99,7 @@ impl Host {
     /// The sandbox doesn't run.
     pub async fn sandbox_credentials(&self) -> Result<serde_json::Value, Problem> {
         let sandbox = self.sandbox().await?;
-        sandbox
-            .credentials()
-            .first()
-            .and_then(|first| serde_json::to_value(first).ok())
-            .ok_or_else(sandbox_off)
+        sandbox.credentials().first().and_then(|first| serde_json::to_value(first).ok()).ok_or_else(sandbox_off)
     }
 
     /// Opens everything: the desk, then listener and sandbox beside each other. Told by `AppChanged` as it goes.
@@ -120,10 +116,7 @@ impl Host {
         self.forward_desk(app, &console);
         tokio::join!(self.open_listener(app, &console), self.open_sandbox(app));
         if let Err(problem) = self.settle_sandbox_profile(&console).await {
-            tracing::error!(
-                code = problem.code,
-                "the sandbox's merchant could not be written"
-            );
+            tracing::error!(code = problem.code, "the sandbox's merchant could not be written");
         }
         console.start_patrol();
         self.changed(app).await;
@@ -133,7 +126,7 @@ impl Host {
     async fn open_console(&self) -> Result<Console, Problem> {
         let options = guitai_console::Options {
             data_dir: self.data_dir()?,
-            passphrase: None,
+            passphrase: passphrase()?,
             interactive: true,
             outside: Outside::real(),
         };
@@ -141,24 +134,15 @@ impl Host {
     }
 
     fn data_dir(&self) -> Result<PathBuf, Problem> {
-        self.options
-            .data_dir
-            .clone()
-            .map_or_else(guitai_console::default_data_dir, Ok)
+        self.options.data_dir.clone().map_or_else(guitai_console::default_data_dir, Ok)
     }
 
     async fn open_listener(&self, app: &AppHandle, console: &Console) {
-        let kept = console
-            .settings_get()
-            .await
-            .unwrap_or_default()
-            .get("listener_port")
-            .and_then(|port| port.parse().ok());
+        let kept =
+            console.settings_get().await.unwrap_or_default().get("listener_port").and_then(|port| port.parse().ok());
         let wanted = kept.unwrap_or(LISTENER_PORT);
         let started = match self.listen(console, wanted).await {
-            Err(taken) if taken.code == "PORT_IN_USE" => {
-                self.listen(console, 0).await.map(|()| Some(taken))
-            }
+            Err(taken) if taken.code == "PORT_IN_USE" => self.listen(console, 0).await.map(|()| Some(taken)),
             other => other.map(|()| None),
         };
         match started {
@@ -173,11 +157,7 @@ impl Host {
     }
 
     async fn open_sandbox(&self, app: &AppHandle) {
-        let part = if self.options.without_sandbox {
-            Part::Stopped
-        } else {
-            self.start_sandbox().await
-        };
+        let part = if self.options.without_sandbox { Part::Stopped } else { self.start_sandbox().await };
         if let Part::Open(sandbox) = &part {
             self.forward_sandbox(app, sandbox);
         }
@@ -211,28 +191,14 @@ impl Host {
         let Part::Open(sandbox) = self.sandbox.borrow().clone() else {
             return Ok(());
         };
-        let known = console
-            .merchant_list()
-            .await?
-            .into_iter()
-            .find(|merchant| merchant.name == SANDBOX_PROFILE);
+        let known = console.merchant_list().await?.into_iter().find(|merchant| merchant.name == SANDBOX_PROFILE);
         let merchant = match known {
             Some(merchant) => merchant,
-            None => {
-                console
-                    .merchant_add_from_sandbox(SANDBOX_PROFILE, &self.sandbox_credentials().await?)
-                    .await?
-            }
+            None => console.merchant_add_from_sandbox(SANDBOX_PROFILE, &self.sandbox_credentials().await?).await?,
         };
         let url = self.listener_state.borrow().url.clone();
-        let notify_url = url
-            .map(|url| format!("{url}/notify/{SANDBOX_PROFILE}"))
-            .filter(|_| is_ours(&merchant));
-        let patch = MerchantPatch {
-            base_url: Some(sandbox.base_url()),
-            notify_url,
-            ..MerchantPatch::default()
-        };
+        let notify_url = url.map(|url| format!("{url}/notify/{SANDBOX_PROFILE}")).filter(|_| is_ours(&merchant));
+        let patch = MerchantPatch { base_url: Some(sandbox.base_url()), notify_url, ..MerchantPatch::default() };
         let is_so = patch.base_url.as_ref() == Some(&merchant.base_url)
             && (patch.notify_url.is_none() || patch.notify_url == merchant.notify_url);
         if !is_so {
@@ -250,9 +216,7 @@ impl Host {
         let started = self.listen(&console, port).await;
         match &started {
             Ok(()) => {
-                console
-                    .settings_set("listener_port", &port.to_string())
-                    .await?;
+                console.settings_set("listener_port", &port.to_string()).await?;
                 self.settle_sandbox_profile(&console).await?;
             }
             Err(problem) => self.listener_failed(problem.clone()),
@@ -269,8 +233,7 @@ impl Host {
         if let Some(listener) = self.listener.lock().await.take() {
             listener.stop().await;
         }
-        self.listener_state
-            .send_replace(ListenerState::bare(Condition::Stopped));
+        self.listener_state.send_replace(ListenerState::bare(Condition::Stopped));
         self.changed(app).await;
         Ok(())
     }
@@ -280,27 +243,16 @@ impl Host {
         if let Some(before) = held.take() {
             before.stop().await;
         }
-        let listener = console
-            .listen(ListenOptions {
-                port,
-                merchant: None,
-                patrol: false,
-            })
-            .await?;
+        let listener = console.listen(ListenOptions { port, merchant: None, patrol: false }).await?;
         let url = format!("http://{}", listener.addr());
-        self.listener_state.send_replace(ListenerState {
-            url: Some(url),
-            ..ListenerState::bare(Condition::Running)
-        });
+        self.listener_state.send_replace(ListenerState { url: Some(url), ..ListenerState::bare(Condition::Running) });
         *held = Some(listener);
         Ok(())
     }
 
     fn listener_failed(&self, problem: Problem) {
-        self.listener_state.send_replace(ListenerState {
-            error: Some(problem),
-            ..ListenerState::bare(Condition::Failed)
-        });
+        self.listener_state
+            .send_replace(ListenerState { error: Some(problem), ..ListenerState::bare(Condition::Failed) });
     }
 
     /// What the frame shows now.
@@ -309,21 +261,11 @@ impl Host {
     /// The desk could not be opened, and why.
     pub async fn state(&self) -> Result<AppState, Problem> {
         let console = self.console().await?;
-        let (status, merchants, settings) = (
-            console.status().await?,
-            console.merchant_list().await?,
-            console.settings_get().await?,
-        );
-        let current = merchants
-            .iter()
-            .find(|merchant| merchant.current)
-            .map(|merchant| merchant.name.clone());
+        let (status, merchants, settings) =
+            (console.status().await?, console.merchant_list().await?, console.settings_get().await?);
+        let current = merchants.iter().find(|merchant| merchant.current).map(|merchant| merchant.name.clone());
         let mut listener = self.listener_state.borrow().clone();
-        listener.notify_path = listener
-            .url
-            .as_ref()
-            .and(current.as_ref())
-            .map(|name| format!("/notify/{name}"));
+        listener.notify_path = listener.url.as_ref().and(current.as_ref()).map(|name| format!("/notify/{name}"));
         Ok(AppState {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             data_dir: status.data_dir,
@@ -352,10 +294,7 @@ impl Host {
                     ..bare
                 }
             }
-            Part::Failed(problem) => SandboxState {
-                error: Some((**problem).clone()),
-                ..bare
-            },
+            Part::Failed(problem) => SandboxState { error: Some((**problem).clone()), ..bare },
             Part::Starting | Part::Stopped => bare,
         }
     }
@@ -376,9 +315,7 @@ impl Host {
                     tray::ring(&app, host.language().await, &events);
                 }
                 let frame = missed
-                    || events.iter().any(|event| {
-                        matches!(event, Event::MerchantsChanged | Event::ListenerChanged)
-                    });
+                    || events.iter().any(|event| matches!(event, Event::MerchantsChanged | Event::ListenerChanged));
                 let _ = DeskNews { events, missed }.emit(&app);
                 if frame {
                     host.changed(&app).await;
@@ -403,8 +340,7 @@ impl Host {
     }
 
     async fn show_takings(&self) {
-        let (Some(tray), Part::Open(console)) = (self.tray.get(), self.console.borrow().clone())
-        else {
+        let (Some(tray), Part::Open(console)) = (self.tray.get(), self.console.borrow().clone()) else {
             return;
         };
         if let Ok(overview) = console.overview(None).await {
@@ -414,12 +350,7 @@ impl Host {
 
     /// The language of texts outside the page: as set, else the system's.
     async fn language(&self) -> Language {
-        Language::of(
-            &self
-                .setting("language")
-                .await
-                .unwrap_or_else(|| launch::system_language().to_owned()),
-        )
+        Language::of(&self.setting("language").await.unwrap_or_else(|| launch::system_language().to_owned()))
     }
 
     async fn rings(&self) -> bool {
@@ -436,17 +367,8 @@ impl Host {
     /// A small order to try things with. Its payer is known to the sandbox; a live merchant's payer isn't ours to invent.
     pub async fn test_input(&self) -> OrderInput {
         let cents = jiff::Timestamp::now().as_millisecond().rem_euclid(9_900);
-        let openid = self
-            .sandbox()
-            .await
-            .ok()
-            .map(|sandbox| sandbox.openid_for("test"));
-        OrderInput {
-            amount: 1 + cents,
-            description: "测试订单 Test order".into(),
-            openid,
-            ..OrderInput::default()
-        }
+        let openid = self.sandbox().await.ok().map(|sandbox| sandbox.openid_for("test"));
+        OrderInput { amount: 1 + cents, description: "测试订单 Test order".into(), openid, ..OrderInput::default() }
     }
 
     /// Ends what runs: answers in flight go out, the store is closed.
@@ -470,18 +392,22 @@ impl Host {
     }
 }
 
+/// The passphrase of a store that is sealed with one: from the file that `GUITAI_PASSPHRASE_FILE` names, as for the command.
+fn passphrase() -> Result<Option<Secret>, Problem> {
+    let Some(file) = std::env::var_os("GUITAI_PASSPHRASE_FILE").filter(|file| !file.is_empty()) else {
+        return Ok(None);
+    };
+    let read = std::fs::read(&file).map_err(|error| passphrase_unreadable(&error.to_string()));
+    read.map(|bytes| Some(Secret::from_bytes(bytes)))
+}
+
 /// The profile's notify_url was put there by us (none, or this machine): it may follow the listener's port.
 fn is_ours(merchant: &Merchant) -> bool {
-    merchant
-        .notify_url
-        .as_ref()
-        .is_none_or(|url| url.starts_with("http://127.0.0.1:"))
+    merchant.notify_url.as_ref().is_none_or(|url| url.starts_with("http://127.0.0.1:"))
 }
 
 async fn settled<T: Clone>(part: &watch::Sender<Part<T>>) -> Part<T> {
     let mut receiver = part.subscribe();
-    let settled = receiver
-        .wait_for(|part| !matches!(part, Part::Starting))
-        .await;
+    let settled = receiver.wait_for(|part| !matches!(part, Part::Starting)).await;
     settled.map_or(Part::Stopped, |part| part.clone())
 }

@@ -38,10 +38,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Launch, St
         match argument.to_str() {
             Some("--help" | "-h") => return Ok(Launch::Say(USAGE.to_owned())),
             Some("--version" | "-V") => {
-                return Ok(Launch::Say(format!(
-                    "guitai-desktop {}",
-                    env!("CARGO_PKG_VERSION")
-                )));
+                return Ok(Launch::Say(format!("guitai-desktop {}", env!("CARGO_PKG_VERSION"))));
             }
             Some("--without-sandbox") => options.without_sandbox = true,
             Some("--data-dir") => {
@@ -52,10 +49,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Launch, St
                 options.data_dir = text.strip_prefix("--data-dir=").map(PathBuf::from);
             }
             _ => {
-                return Err(format!(
-                    "unknown argument {}\n{USAGE}",
-                    argument.to_string_lossy()
-                ));
+                return Err(format!("unknown argument {}\n{USAGE}", argument.to_string_lossy()));
             }
         }
     }
@@ -65,10 +59,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Launch, St
 /// Is there a screen to open a window on? Without one GTK panics with a backtrace instead of a sentence.
 #[must_use]
 pub fn has_display() -> bool {
-    cfg!(not(target_os = "linux"))
-        || ["DISPLAY", "WAYLAND_DISPLAY"]
-            .iter()
-            .any(|name| variable(name).is_some())
+    cfg!(not(target_os = "linux")) || ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| variable(name).is_some())
 }
 
 /// With `LANG=C.UTF-8` (the default in containers) WebKit calls the user's language `C`, and every `Intl` constructor that
@@ -87,11 +78,7 @@ pub fn mend_locale() {
         return;
     };
     let mut again = std::process::Command::new(program);
-    again
-        .args(env::args_os().skip(1))
-        .env_remove("LC_ALL")
-        .env_remove("LC_MESSAGES")
-        .env("LANG", "en_US.UTF-8");
+    again.args(env::args_os().skip(1)).env_remove("LC_ALL").env_remove("LC_MESSAGES").env("LANG", "en_US.UTF-8");
     let error = again.exec(); // returns only when it failed
     eprintln!("guitai-desktop: goes on with the locale it was given ({error})");
 }
@@ -102,10 +89,7 @@ pub fn mend_locale() {}
 
 /// Does the locale that counts say `C.…` or `POSIX`? Plain `C` and none at all are harmless.
 fn breaks_webkit(get: impl Fn(&str) -> Option<String>) -> bool {
-    let locale = ["LC_ALL", "LC_MESSAGES", "LANG"]
-        .into_iter()
-        .find_map(get)
-        .unwrap_or_default();
+    let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(get).unwrap_or_default();
     locale.starts_with("C.") || locale == "POSIX"
 }
 
@@ -116,15 +100,8 @@ pub fn system_language() -> &'static str {
 }
 
 fn language(get: impl Fn(&str) -> Option<String>) -> &'static str {
-    let locale = ["LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"]
-        .into_iter()
-        .find_map(get)
-        .unwrap_or_default();
-    if locale.to_lowercase().starts_with("zh") {
-        "zh"
-    } else {
-        "en"
-    }
+    let locale = ["LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(get).unwrap_or_default();
+    if locale.to_lowercase().starts_with("zh") { "zh" } else { "en" }
 }
 
 fn variable(name: &str) -> Option<String> {
@@ -140,41 +117,21 @@ mod tests {
     }
 
     fn among<'a>(pairs: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<String> + 'a {
-        move |name| {
-            pairs
-                .iter()
-                .find(|(it, _)| *it == name)
-                .map(|(_, value)| (*value).to_owned())
-        }
+        move |name| pairs.iter().find(|(it, _)| *it == name).map(|(_, value)| (*value).to_owned())
     }
 
     #[test]
     fn arguments() {
         let opened = |data_dir: Option<&str>, without_sandbox| {
-            Launch::Open(Options {
-                data_dir: data_dir.map(PathBuf::from),
-                without_sandbox,
-            })
+            Launch::Open(Options { data_dir: data_dir.map(PathBuf::from), without_sandbox })
         };
         assert_eq!(parsed(&[]), Ok(opened(None, false)));
         assert_eq!(parsed(&["--data-dir", "d"]), Ok(opened(Some("d"), false)));
-        assert_eq!(
-            parsed(&["--data-dir=d e", "--without-sandbox"]),
-            Ok(opened(Some("d e"), true))
-        );
-        for wrong in [
-            &["--data-dir"][..],
-            &["--data-dir", ""],
-            &["--data-dir="],
-            &["--port"],
-            &["file"],
-        ] {
+        assert_eq!(parsed(&["--data-dir=d e", "--without-sandbox"]), Ok(opened(Some("d e"), true)));
+        for wrong in [&["--data-dir"][..], &["--data-dir", ""], &["--data-dir="], &["--port"], &["file"]] {
             assert!(parsed(wrong).is_err(), "{wrong:?}");
         }
-        assert!(matches!(
-            parsed(&["--help", "--nonsense"]),
-            Ok(Launch::Say(_))
-        ));
+        assert!(matches!(parsed(&["--help", "--nonsense"]), Ok(Launch::Say(_))));
     }
 
     #[test]

@@ -45,10 +45,7 @@ impl<E: Clone> Batches<E> {
     /// Nothing is taken from `receiver` before it is asked for.
     #[must_use]
     pub fn of(receiver: Receiver<E>) -> Self {
-        Self {
-            receiver,
-            next: Instant::now(),
-        }
+        Self { receiver, next: Instant::now() }
     }
 
     /// The next batch, and whether some events were dropped on the way; `None` once the sender is gone.

@@ -21,9 +21,7 @@ pub fn run(options: Options) -> ExitCode {
     let specta = commands::builder();
     let built = tauri::Builder::default()
         // First, so that a second start ends before it does anything; its arguments are not looked at.
-        .plugin(tauri_plugin_single_instance::init(
-            |app, _arguments, _folder| tray::show_window(app),
-        ))
+        .plugin(tauri_plugin_single_instance::init(|app, _arguments, _folder| tray::show_window(app)))
         .plugin(tauri_plugin_window_state::Builder::new().build())
         .plugin(tauri_plugin_notification::init())
         .plugin(tauri_plugin_clipboard_manager::init())
@@ -56,12 +54,7 @@ pub fn run(options: Options) -> ExitCode {
 }
 
 fn open_window(app: &App) -> tauri::Result<()> {
-    let config = app
-        .config()
-        .app
-        .windows
-        .first()
-        .ok_or(tauri::Error::WindowNotFound)?;
+    let config = app.config().app.windows.first().ok_or(tauri::Error::WindowNotFound)?;
     WebviewWindowBuilder::from_config(app.handle(), config)?
         .on_navigation(is_our_page)
         .on_page_load(|_window, page| {
@@ -86,9 +79,7 @@ fn is_our_page(url: &Url) -> bool {
 /// A tray is a convenience: a desktop without one, or without the library (which is looked for at run time, and panics
 /// when it isn't there), must not stop the window.
 fn open_tray(app: &AppHandle) {
-    let made = catch_unwind(AssertUnwindSafe(|| {
-        Tray::new(app, Language::of(launch::system_language()))
-    }));
+    let made = catch_unwind(AssertUnwindSafe(|| Tray::new(app, Language::of(launch::system_language()))));
     match made {
         Ok(Ok(tray)) => app.state::<Host>().keep_tray(tray),
         Ok(Err(error)) => tracing::info!(%error, "no tray here"),
@@ -98,12 +89,8 @@ fn open_tray(app: &AppHandle) {
 
 /// `GUITAI_LOG` takes the usual filters; warnings by default. Nothing that is logged holds a secret.
 fn log_to_stderr() {
-    let filter =
-        tracing_subscriber::EnvFilter::try_from_env("GUITAI_LOG").unwrap_or_else(|_| "warn".into());
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .try_init();
+    let filter = tracing_subscriber::EnvFilter::try_from_env("GUITAI_LOG").unwrap_or_else(|_| "warn".into());
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
 }
 
 #[cfg(test)]

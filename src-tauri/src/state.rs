@@ -80,12 +80,7 @@ impl ListenerState {
     /// Nothing but a condition.
     #[must_use]
     pub fn bare(state: Condition) -> Self {
-        Self {
-            state,
-            url: None,
-            notify_path: None,
-            error: None,
-        }
+        Self { state, url: None, notify_path: None, error: None }
     }
 }
 
@@ -93,12 +88,6 @@ impl SandboxState {
     /// Nothing but a condition.
     #[must_use]
     pub fn bare(state: Condition) -> Self {
-        Self {
-            state,
-            base_url: None,
-            proxy_url: None,
-            ca_certificate: None,
-            error: None,
-        }
+        Self { state, base_url: None, proxy_url: None, ca_certificate: None, error: None }
     }
 }

@@ -28,11 +28,7 @@ impl Language {
     /// `zh…` is Chinese, anything else English.
     #[must_use]
     pub fn of(tag: &str) -> Self {
-        if tag.to_lowercase().starts_with("zh") {
-            Self::Zh
-        } else {
-            Self::En
-        }
+        if tag.to_lowercase().starts_with("zh") { Self::Zh } else { Self::En }
     }
 
     fn pick<'a>(self, zh: &'a str, en: &'a str) -> &'a str {
@@ -49,35 +45,15 @@ impl Tray {
     /// # Errors
     /// Where the desktop has no tray; the window goes on without.
     pub fn new(app: &AppHandle, language: Language) -> tauri::Result<Self> {
-        let takings = MenuItem::with_id(
-            app,
-            "takings",
-            takings_line(language, 0, 0),
-            false,
-            None::<&str>,
-        )?;
-        let open = MenuItem::with_id(
-            app,
-            "open",
-            language.pick("打开柜台", "Open Guitai"),
-            true,
-            None::<&str>,
-        )?;
-        let quit = MenuItem::with_id(
-            app,
-            "quit",
-            language.pick("退出", "Quit"),
-            true,
-            None::<&str>,
-        )?;
-        let menu = Menu::with_items(
-            app,
-            &[&takings, &PredefinedMenuItem::separator(app)?, &open, &quit],
-        )?;
-        let mut builder = TrayIconBuilder::with_id("main")
-            .menu(&menu)
-            .tooltip("Guitai 柜台")
-            .on_menu_event(|app, event| match event.id().as_ref() {
+        let takings = MenuItem::with_id(app, "takings", takings_line(language, 0, 0), false, None::<&str>)?;
+        let open = MenuItem::with_id(app, "open", language.pick("打开柜台", "Open Guitai"), true, None::<&str>)?;
+        let quit = MenuItem::with_id(app, "quit", language.pick("退出", "Quit"), true, None::<&str>)?;
+        let menu = Menu::with_items(app, &[&takings, &PredefinedMenuItem::separator(app)?, &open, &quit])?;
+        let mut builder =
+            TrayIconBuilder::with_id("main").menu(&menu).tooltip("Guitai 柜台").on_menu_event(|app, event| match event
+                .id()
+                .as_ref()
+            {
                 "open" => show_window(app),
                 "quit" => app.exit(0),
                 _ => {}
@@ -85,12 +61,7 @@ impl Tray {
         if let Some(icon) = app.default_window_icon() {
             builder = builder.icon(icon.clone());
         }
-        Ok(Self {
-            icon: builder.build(app)?,
-            takings,
-            open,
-            quit,
-        })
+        Ok(Self { icon: builder.build(app)?, takings, open, quit })
     }
 
     /// Shows what was taken today. A tray that can't be written to is no reason to stop anything.
@@ -122,29 +93,16 @@ pub fn ring(app: &AppHandle, language: Language, events: &[Event]) {
 
 fn bell(language: Language, events: &[Event]) -> Option<(String, String)> {
     let payments = events.iter().filter_map(|event| match event {
-        Event::PaymentReceived {
-            out_trade_no,
-            amount,
-            ..
-        } => Some((out_trade_no, *amount)),
+        Event::PaymentReceived { out_trade_no, amount, .. } => Some((out_trade_no, *amount)),
         _ => None,
     });
-    let (count, sum, last) = payments
-        .fold((0_u32, 0_i64, None), |(count, sum, _), (number, amount)| {
-            (count + 1, sum.saturating_add(amount), Some(number))
-        });
+    let (count, sum, last) = payments.fold((0_u32, 0_i64, None), |(count, sum, _), (number, amount)| {
+        (count + 1, sum.saturating_add(amount), Some(number))
+    });
     let title = format!("{} {}", language.pick("收款", "Received"), yuan(sum));
     match (count, last) {
-        (1, Some(number)) => Some((
-            title,
-            format!("{} {number}", language.pick("订单", "Order")),
-        )),
-        (2.., _) => Some((
-            title,
-            language
-                .pick("共 {} 笔", "{} payments")
-                .replace("{}", &count.to_string()),
-        )),
+        (1, Some(number)) => Some((title, format!("{} {number}", language.pick("订单", "Order")))),
+        (2.., _) => Some((title, language.pick("共 {} 笔", "{} payments").replace("{}", &count.to_string()))),
         _ => None,
     }
 }
@@ -160,12 +118,8 @@ fn takings_line(language: Language, taken: i64, payments: u32) -> String {
 pub(crate) fn yuan(fen: i64) -> String {
     let (sign, fen) = (if fen < 0 { "-" } else { "" }, fen.unsigned_abs());
     let digits = (fen / 100).to_string();
-    let groups: Vec<&str> = digits
-        .as_bytes()
-        .rchunks(3)
-        .rev()
-        .filter_map(|group| std::str::from_utf8(group).ok())
-        .collect();
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
     format!("{sign}¥{}.{:02}", groups.join(","), fen % 100)
 }
 
@@ -196,22 +150,10 @@ mod tests {
             amount,
             found_by: FoundBy::Callback,
         };
+        assert_eq!(bell(Language::Zh, &[Event::MerchantsChanged, Event::ListenerChanged]), None);
+        assert_eq!(bell(Language::Zh, &[paid("A1", 1250)]), Some(("收款 ¥12.50".into(), "订单 A1".into())));
         assert_eq!(
-            bell(
-                Language::Zh,
-                &[Event::MerchantsChanged, Event::ListenerChanged]
-            ),
-            None
-        );
-        assert_eq!(
-            bell(Language::Zh, &[paid("A1", 1250)]),
-            Some(("收款 ¥12.50".into(), "订单 A1".into()))
-        );
-        assert_eq!(
-            bell(
-                Language::En,
-                &[paid("A1", 1), Event::MerchantsChanged, paid("A2", 2)]
-            ),
+            bell(Language::En, &[paid("A1", 1), Event::MerchantsChanged, paid("A2", 2)]),
             Some(("Received ¥0.03".into(), "2 payments".into()))
         );
     }

@@ -17,12 +17,7 @@ pub async fn app_state(host: State<'_, Host>) -> Result<AppState, Problem> {
 /// Keeps a small choice of the person: language, theme, a split ratio.
 #[tauri::command]
 #[specta::specta]
-pub async fn settings_set(
-    app: AppHandle,
-    host: State<'_, Host>,
-    key: String,
-    value: String,
-) -> Result<(), Problem> {
+pub async fn settings_set(app: AppHandle, host: State<'_, Host>, key: String, value: String) -> Result<(), Problem> {
     host.console().await?.settings_set(&key, &value).await?;
     host.changed(&app).await;
     Ok(())

@@ -12,10 +12,7 @@ pub async fn callback_list(
     m: Option<String>,
     filter: CallbackFilter,
 ) -> Result<Page<Callback>, Problem> {
-    host.console()
-        .await?
-        .callback_list(m.as_deref(), filter)
-        .await
+    host.console().await?.callback_list(m.as_deref(), filter).await
 }
 
 /// A delivery with all that was received, checked and found.

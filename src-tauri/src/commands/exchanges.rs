@@ -13,10 +13,7 @@ pub async fn exchange_list(
     limit: u32,
     after: Option<String>,
 ) -> Result<Page<ExchangeSummary>, Problem> {
-    host.console()
-        .await?
-        .exchange_list(m.as_deref(), limit, after.as_deref())
-        .await
+    host.console().await?.exchange_list(m.as_deref(), limit, after.as_deref()).await
 }
 
 /// A call with both sides as they were sent, and the texts that were signed.

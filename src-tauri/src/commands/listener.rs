@@ -7,11 +7,7 @@ use tauri::{AppHandle, State};
 /// Listens on a port of this machine; the one that it listened on before is given up.
 #[tauri::command]
 #[specta::specta]
-pub async fn listener_start(
-    app: AppHandle,
-    host: State<'_, Host>,
-    port: u16,
-) -> Result<(), Problem> {
+pub async fn listener_start(app: AppHandle, host: State<'_, Host>, port: u16) -> Result<(), Problem> {
     host.listener_start(&app, port).await
 }
 

@@ -9,25 +9,16 @@ use tauri::{AppHandle, State};
 /// Adds a profile.
 #[tauri::command]
 #[specta::specta]
-pub async fn merchant_add(
-    host: State<'_, Host>,
-    input: MerchantInput,
-) -> Result<Merchant, Problem> {
+pub async fn merchant_add(host: State<'_, Host>, input: MerchantInput) -> Result<Merchant, Problem> {
     host.console().await?.merchant_add(input).await
 }
 
 /// Adds the embedded sandbox's merchant under a name.
 #[tauri::command]
 #[specta::specta]
-pub async fn merchant_add_from_sandbox(
-    host: State<'_, Host>,
-    name: String,
-) -> Result<Merchant, Problem> {
+pub async fn merchant_add_from_sandbox(host: State<'_, Host>, name: String) -> Result<Merchant, Problem> {
     let credentials = host.sandbox_credentials().await?;
-    host.console()
-        .await?
-        .merchant_add_from_sandbox(&name, &credentials)
-        .await
+    host.console().await?.merchant_add_from_sandbox(&name, &credentials).await
 }
 
 /// All profiles.
@@ -68,11 +59,7 @@ pub async fn merchant_use(host: State<'_, Host>, name: String) -> Result<Merchan
 /// Removes a profile and its keys.
 #[tauri::command]
 #[specta::specta]
-pub async fn merchant_remove(
-    app: AppHandle,
-    host: State<'_, Host>,
-    name: String,
-) -> Result<(), Problem> {
+pub async fn merchant_remove(app: AppHandle, host: State<'_, Host>, name: String) -> Result<(), Problem> {
     let console = host.console().await?;
     confirm_change(&app, &console, &name).await?;
     console.merchant_remove(&name).await
@@ -81,9 +68,6 @@ pub async fn merchant_remove(
 /// Do key, certificate, serial and APIv3 key belong together?
 #[tauri::command]
 #[specta::specta]
-pub async fn merchant_check(
-    host: State<'_, Host>,
-    m: Option<String>,
-) -> Result<MerchantCheck, Problem> {
+pub async fn merchant_check(host: State<'_, Host>, m: Option<String>) -> Result<MerchantCheck, Problem> {
     host.console().await?.merchant_check(m.as_deref()).await
 }

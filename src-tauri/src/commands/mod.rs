@@ -64,11 +64,7 @@ pub fn builder() -> Builder<tauri::Wry> {
         // our own amounts stay far below 2^53 fen.
         .dangerously_cast_bigints_to_number()
         .disable_serde_phases()
-        .events(collect_events![
-            crate::news::AppChanged,
-            crate::news::DeskNews,
-            crate::news::SandboxNews
-        ])
+        .events(collect_events![crate::news::AppChanged, crate::news::DeskNews, crate::news::SandboxNews])
 }
 
 #[cfg(test)]
@@ -111,13 +107,7 @@ mod tests {
         let exported = exported();
         let mut called: Vec<&str> = exported
             .match_indices("__TAURI_INVOKE(")
-            .filter_map(|(at, _)| {
-                exported[at..]
-                    .split_once('"')?
-                    .1
-                    .split_once('"')
-                    .map(|(name, _)| name)
-            })
+            .filter_map(|(at, _)| exported[at..].split_once('"')?.1.split_once('"').map(|(name, _)| name))
             .collect();
         called.sort_unstable();
         called.dedup();
@@ -129,23 +119,14 @@ mod tests {
     #[test]
     fn the_window_may_do_this_and_nothing_else() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/capabilities");
-        let files: Vec<_> = fs::read_dir(folder)
-            .expect("capabilities/")
-            .map(|entry| entry.expect("an entry").file_name())
-            .collect();
+        let files: Vec<_> =
+            fs::read_dir(folder).expect("capabilities/").map(|entry| entry.expect("an entry").file_name()).collect();
         assert_eq!(files, ["main.json"]);
-        let capability: Value = serde_json::from_str(
-            &fs::read_to_string(format!("{folder}/main.json")).expect("main.json"),
-        )
-        .expect("JSON");
-        let own = COMMANDS
-            .iter()
-            .map(|name| format!("allow-{}", name.replace('_', "-")));
-        let permissions: Vec<String> = ["core:event:allow-listen", "core:event:allow-unlisten"]
-            .map(String::from)
-            .into_iter()
-            .chain(own)
-            .collect();
+        let capability: Value =
+            serde_json::from_str(&fs::read_to_string(format!("{folder}/main.json")).expect("main.json")).expect("JSON");
+        let own = COMMANDS.iter().map(|name| format!("allow-{}", name.replace('_', "-")));
+        let permissions: Vec<String> =
+            ["core:event:allow-listen", "core:event:allow-unlisten"].map(String::from).into_iter().chain(own).collect();
         assert_eq!(
             capability,
             json!({
@@ -168,10 +149,7 @@ mod tests {
         assert_eq!(app["withGlobalTauri"], false);
         assert_eq!(app["security"]["freezePrototype"], true);
         assert_eq!(app["windows"].as_array().map(Vec::len), Some(1));
-        assert_eq!(
-            app["windows"][0]["create"], false,
-            "the shell makes the window, with its navigation locked"
-        );
+        assert_eq!(app["windows"][0]["create"], false, "the shell makes the window, with its navigation locked");
         let csp = app["security"]["csp"].as_object().expect("a CSP");
         for (directive, allowed) in csp {
             let allowed = allowed.as_str().expect("a text");
@@ -195,10 +173,7 @@ mod tests {
     /// The web inspector is for debug builds, where Tauri switches it on by itself.
     #[test]
     fn no_inspector_in_a_release() {
-        for manifest in [
-            include_str!("../../Cargo.toml"),
-            include_str!("../../../Cargo.toml"),
-        ] {
+        for manifest in [include_str!("../../Cargo.toml"), include_str!("../../../Cargo.toml")] {
             assert!(!manifest.contains("devtools"));
         }
     }

@@ -1,48 +1,28 @@
 //! Orders: make, list, show, prepay, pay params, query, close; and the day's figures.
 
 use crate::host::Host;
-use guitai_console::wire::{
-    Dossier, Order, OrderFilter, OrderInput, Overview, Page, Prepaid, Problem, Via,
-};
+use guitai_console::wire::{Dossier, Order, OrderFilter, OrderInput, Overview, Page, Prepaid, Problem, Via};
 use tauri::State;
 
 /// Makes an order; nothing is sent to WeChat Pay yet.
 #[tauri::command]
 #[specta::specta]
-pub async fn order_create(
-    host: State<'_, Host>,
-    m: Option<String>,
-    input: OrderInput,
-) -> Result<Order, Problem> {
-    host.console()
-        .await?
-        .order_create(m.as_deref(), input)
-        .await
+pub async fn order_create(host: State<'_, Host>, m: Option<String>, input: OrderInput) -> Result<Order, Problem> {
+    host.console().await?.order_create(m.as_deref(), input).await
 }
 
 /// A page of orders, newest first.
 #[tauri::command]
 #[specta::specta]
-pub async fn order_list(
-    host: State<'_, Host>,
-    m: Option<String>,
-    filter: OrderFilter,
-) -> Result<Page<Order>, Problem> {
+pub async fn order_list(host: State<'_, Host>, m: Option<String>, filter: OrderFilter) -> Result<Page<Order>, Problem> {
     host.console().await?.order_list(m.as_deref(), filter).await
 }
 
 /// An order with everything that happened to it.
 #[tauri::command]
 #[specta::specta]
-pub async fn order_show(
-    host: State<'_, Host>,
-    m: Option<String>,
-    out_trade_no: String,
-) -> Result<Dossier, Problem> {
-    host.console()
-        .await?
-        .order_show(m.as_deref(), &out_trade_no)
-        .await
+pub async fn order_show(host: State<'_, Host>, m: Option<String>, out_trade_no: String) -> Result<Dossier, Problem> {
+    host.console().await?.order_show(m.as_deref(), &out_trade_no).await
 }
 
 /// Asks WeChat Pay for a prepay.
@@ -54,10 +34,7 @@ pub async fn order_prepay(
     out_trade_no: String,
     via: Via,
 ) -> Result<Prepaid, Problem> {
-    host.console()
-        .await?
-        .order_prepay(m.as_deref(), &out_trade_no, via)
-        .await
+    host.console().await?.order_prepay(m.as_deref(), &out_trade_no, via).await
 }
 
 /// What `wx.requestPayment` takes.
@@ -68,38 +45,21 @@ pub async fn pay_params(
     m: Option<String>,
     out_trade_no: String,
 ) -> Result<serde_json::Value, Problem> {
-    host.console()
-        .await?
-        .pay_params(m.as_deref(), &out_trade_no)
-        .await
+    host.console().await?.pay_params(m.as_deref(), &out_trade_no).await
 }
 
 /// Asks WeChat Pay what became of an order.
 #[tauri::command]
 #[specta::specta]
-pub async fn order_query(
-    host: State<'_, Host>,
-    m: Option<String>,
-    out_trade_no: String,
-) -> Result<Order, Problem> {
-    host.console()
-        .await?
-        .order_query(m.as_deref(), &out_trade_no)
-        .await
+pub async fn order_query(host: State<'_, Host>, m: Option<String>, out_trade_no: String) -> Result<Order, Problem> {
+    host.console().await?.order_query(m.as_deref(), &out_trade_no).await
 }
 
 /// Closes an unpaid order.
 #[tauri::command]
 #[specta::specta]
-pub async fn order_close(
-    host: State<'_, Host>,
-    m: Option<String>,
-    out_trade_no: String,
-) -> Result<Order, Problem> {
-    host.console()
-        .await?
-        .order_close(m.as_deref(), &out_trade_no)
-        .await
+pub async fn order_close(host: State<'_, Host>, m: Option<String>, out_trade_no: String) -> Result<Order, Problem> {
+    host.console().await?.order_close(m.as_deref(), &out_trade_no).await
 }
 
 /// The day's figures, the last 30 days and the newest payments.
@@ -113,8 +73,5 @@ pub async fn overview(host: State<'_, Host>, m: Option<String>) -> Result<Overvi
 #[tauri::command]
 #[specta::specta]
 pub async fn test_order(host: State<'_, Host>, m: Option<String>) -> Result<Order, Problem> {
-    host.console()
-        .await?
-        .order_create(m.as_deref(), host.test_input().await)
-        .await
+    host.console().await?.order_create(m.as_deref(), host.test_input().await).await
 }

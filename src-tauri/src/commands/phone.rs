@@ -37,11 +37,7 @@ pub async fn phone_pay(
     out_trade_no: String,
     outcome: PayOutcome,
 ) -> Result<serde_json::Value, Problem> {
-    let command = PayCommand {
-        out_trade_no: Some(out_trade_no),
-        outcome,
-        ..PayCommand::default()
-    };
+    let command = PayCommand { out_trade_no: Some(out_trade_no), outcome, ..PayCommand::default() };
     host.sandbox().await?.pay(command).await.map_err(refused)
 }
 
@@ -50,35 +46,19 @@ fn checked(sandbox: &Sandbox, scan: Scan) -> Result<String, Problem> {
     let Some(params) = scan.pay_params else {
         return scan.prepay_id.or(scan.code_url).ok_or_else(unknown);
     };
-    let package = params
-        .get("package")
-        .and_then(|package| package.as_str())
-        .unwrap_or_default();
-    let prepay_id = package
-        .strip_prefix("prepay_id=")
-        .unwrap_or_default()
-        .to_owned();
+    let package = params.get("package").and_then(|package| package.as_str()).unwrap_or_default();
+    let prepay_id = package.strip_prefix("prepay_id=").unwrap_or_default().to_owned();
     let verdict = sandbox.check_pay_params(params);
-    if verdict.ok {
-        Ok(prepay_id)
-    } else {
-        Err(params_refused(&verdict.err_msg, verdict.cause.as_deref()))
-    }
+    if verdict.ok { Ok(prepay_id) } else { Err(params_refused(&verdict.err_msg, verdict.cause.as_deref())) }
 }
 
 fn params_refused(err_msg: &str, cause: Option<&str>) -> Problem {
     let why = cause.unwrap_or(err_msg);
     problem(
         "PAY_PARAMS_REFUSED",
-        (
-            "微信客户端拒绝了调起参数",
-            "WeChat's client refuses these pay params",
-        ),
+        ("微信客户端拒绝了调起参数", "WeChat's client refuses these pay params"),
         Some((why, why)),
-        (
-            "用签名医生检查，或重新下单取参数",
-            "Ask the signature doctor, or prepay again",
-        ),
+        ("用签名医生检查，或重新下单取参数", "Ask the signature doctor, or prepay again"),
     )
 }
 
@@ -87,9 +67,6 @@ fn unknown() -> Problem {
         "PHONE_ORDER_UNKNOWN",
         ("沙箱里没有这笔订单", "The sandbox doesn't know this order"),
         None,
-        (
-            "先下单（prepay），再用手机支付",
-            "Prepay the order first, then pay it on the phone",
-        ),
+        ("先下单（prepay），再用手机支付", "Prepay the order first, then pay it on the phone"),
     )
 }

@@ -17,21 +17,12 @@ pub async fn order_refund(
 ) -> Result<Refund, Problem> {
     let console = host.console().await?;
     confirm_refund(&app, &console, m.as_deref(), &out_trade_no, &input).await?;
-    console
-        .order_refund(m.as_deref(), &out_trade_no, input)
-        .await
+    console.order_refund(m.as_deref(), &out_trade_no, input).await
 }
 
 /// Asks WeChat Pay what became of a refund.
 #[tauri::command]
 #[specta::specta]
-pub async fn refund_query(
-    host: State<'_, Host>,
-    m: Option<String>,
-    out_refund_no: String,
-) -> Result<Refund, Problem> {
-    host.console()
-        .await?
-        .refund_query(m.as_deref(), &out_refund_no)
-        .await
+pub async fn refund_query(host: State<'_, Host>, m: Option<String>, out_refund_no: String) -> Result<Refund, Problem> {
+    host.console().await?.refund_query(m.as_deref(), &out_refund_no).await
 }

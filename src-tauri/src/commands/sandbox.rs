@@ -4,26 +4,19 @@ use crate::host::Host;
 use crate::problem::problem;
 use guitai_console::wire::Problem;
 use tauri::State;
-use wechatpay_sandbox::{
-    ApiFault, AttemptView, ClockView, NotificationView, RedeliverFault, RequestView,
-};
+use wechatpay_sandbox::{ApiFault, AttemptView, ClockView, NotificationView, RedeliverFault, RequestView};
 
 /// The newest requests, newest first.
 #[tauri::command]
 #[specta::specta]
-pub async fn sandbox_requests(
-    host: State<'_, Host>,
-    limit: u32,
-) -> Result<Vec<RequestView>, Problem> {
+pub async fn sandbox_requests(host: State<'_, Host>, limit: u32) -> Result<Vec<RequestView>, Problem> {
     Ok(host.sandbox().await?.requests(limit.min(1_000) as usize))
 }
 
 /// Notifications with their attempts and the next one.
 #[tauri::command]
 #[specta::specta]
-pub async fn sandbox_notifications(
-    host: State<'_, Host>,
-) -> Result<Vec<NotificationView>, Problem> {
+pub async fn sandbox_notifications(host: State<'_, Host>) -> Result<Vec<NotificationView>, Problem> {
     Ok(host.sandbox().await?.notifications())
 }
 
@@ -35,11 +28,7 @@ pub async fn sandbox_redeliver(
     id: String,
     fault: Option<RedeliverFault>,
 ) -> Result<AttemptView, Problem> {
-    host.sandbox()
-        .await?
-        .redeliver(&id, fault)
-        .await
-        .map_err(refused)
+    host.sandbox().await?.redeliver(&id, fault).await.map_err(refused)
 }
 
 /// Business time.
@@ -53,11 +42,7 @@ pub async fn sandbox_clock(host: State<'_, Host>) -> Result<ClockView, Problem> 
 #[tauri::command]
 #[specta::specta]
 pub async fn sandbox_advance(host: State<'_, Host>, seconds: u32) -> Result<ClockView, Problem> {
-    host.sandbox()
-        .await?
-        .advance(seconds.into())
-        .await
-        .map_err(refused)
+    host.sandbox().await?.advance(seconds.into()).await.map_err(refused)
 }
 
 /// How the gateway misbehaves.
@@ -70,10 +55,7 @@ pub async fn sandbox_faults(host: State<'_, Host>) -> Result<Vec<ApiFault>, Prob
 /// Sets how the gateway misbehaves.
 #[tauri::command]
 #[specta::specta]
-pub async fn sandbox_set_faults(
-    host: State<'_, Host>,
-    faults: Vec<ApiFault>,
-) -> Result<Vec<ApiFault>, Problem> {
+pub async fn sandbox_set_faults(host: State<'_, Host>, faults: Vec<ApiFault>) -> Result<Vec<ApiFault>, Problem> {
     host.sandbox().await?.set_faults(faults).map_err(refused)
 }
 
@@ -90,9 +72,6 @@ pub(super) fn refused(error: wechatpay_sandbox::ControlError) -> Problem {
         "SANDBOX_REFUSED",
         ("沙箱拒绝了这个操作", "The sandbox refused this"),
         Some((&error.to_string(), &error.to_string())),
-        (
-            "按原因修改后再试",
-            "Mend what the reason names, then try again",
-        ),
+        ("按原因修改后再试", "Mend what the reason names, then try again"),
     )
 }
