@@ -1,1 +1,38 @@
-//! placeholder
+//! A pretend WeChat Pay for direct merchants: the real paths with the real rules, on loopback, with keys of its own.
+//!
+//! ```text
+//! door ─ server ─ gateway (Request → decision, no I/O) ─ ledger (the books) ─ rows ─▶ store
+//!          │         answer (signed while the store commits)                  └ due ─▶ postman ─▶ the merchant
+//!          └ controls (/_sandbox/*), proxy (TLS for the real host names)
+//! ```
+//!
+//! [`start`] gives a [`Sandbox`]; its controls are those of `/_sandbox/*`. It meets the merchant's side over HTTP only.
+
+mod answer;
+mod clock;
+mod controls;
+mod diagnosis;
+mod faults;
+mod gateway;
+mod keyring;
+mod ledger;
+mod office;
+mod phone;
+mod postman;
+mod proxy;
+mod sandbox;
+mod server;
+mod store;
+mod switches;
+mod views;
+
+pub use faults::{ApiFault, ApiFaultKind, CallbackFault, FaultMatch, RedeliverFault};
+pub use keyring::KeyringError;
+pub use proxy::ProxyError;
+pub use sandbox::{Options, Sandbox, SandboxError, start};
+pub use store::StoreError;
+pub use switches::{ChangedParameters, KeyMode, NoCertificates, RefundOutcome, Switches};
+pub use views::{
+    AttemptView, ClockView, ControlError, Credentials, NotificationView, PayCommand, PayOutcome, PayParamsVerdict,
+    PhoneOrder, RequestView, SandboxEvent,
+};

@@ -1,0 +1,104 @@
+//! `/_sandbox/*`: JSON controls for test code. Not part of WeChat Pay, and never to be had from another machine.
+
+use bytes::Bytes;
+use guitai_door::{Answer, Request};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::faults::{ApiFault, CallbackFault, RedeliverFault};
+use crate::phone;
+use crate::sandbox::{Control, kept};
+use crate::views::{ControlError, PayCommand};
+
+const JSON: &str = "application/json; charset=utf-8";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Advance {
+    advance_seconds: u64,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct Redeliver {
+    #[serde(default)]
+    fault: Option<RedeliverFault>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct OfMerchant {
+    #[serde(default)]
+    mchid: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct Named {
+    #[serde(default)]
+    name: Option<String>,
+}
+
+/// Serves one control.
+pub(crate) async fn serve(control: &Control, request: &Request) -> Answer {
+    match answer(control, request).await {
+        Ok(Value::Null) => Answer::empty(204),
+        Ok(value) => Answer::full(200, JSON, Bytes::from(value.to_string())),
+        Err(error) => {
+            let body = json!({ "error": { "code": error.code, "message": error.message } });
+            Answer::full(error.status, JSON, Bytes::from(body.to_string()))
+        }
+    }
+}
+
+async fn answer(control: &Control, request: &Request) -> Result<Value, ControlError> {
+    let office = &control.office;
+    let parts: Vec<&str> = request.path().split('/').skip(2).collect();
+    match (request.method.as_str(), parts.as_slice()) {
+        ("POST", ["payments"]) => control.pay(read::<PayCommand>(request)?).await,
+        ("POST", ["pay-params"]) => json_of(&phone::check(office, &read::<Value>(request)?)),
+        ("GET", ["notifications"]) => json_of(&control.notifications()),
+        ("POST", ["notifications", id, "redeliver"]) => {
+            let wanted: Redeliver = read_or_default(request)?;
+            json_of(&control.redeliver(id, wanted.fault).await?)
+        }
+        ("GET", ["clock"]) => json_of(&control.clock()),
+        ("POST", ["clock"]) => json_of(&control.advance(read::<Advance>(request)?.advance_seconds).await?),
+        ("GET", ["faults"]) => json_of(&office.api_faults()),
+        ("POST", ["faults"]) => json_of(&office.set_api_faults(read::<Vec<ApiFault>>(request)?)?),
+        ("GET", ["callback-faults"]) => json_of(&office.callback_faults()),
+        ("POST", ["callback-faults"]) => json_of(&office.set_callback_faults(read::<Vec<CallbackFault>>(request)?)?),
+        ("GET", ["switches"]) => json_of(&*office.switches()),
+        ("POST", ["switches"]) => json_of(&control.set_switches(&read::<Value>(request)?).await?),
+        ("POST", ["certificates"]) => {
+            let wanted: OfMerchant = read_or_default(request)?;
+            control.add_certificate(wanted.mchid.as_deref()).await
+        }
+        ("DELETE", ["certificates", serial]) => control.end_certificate(serial).map(|()| Value::Null),
+        ("POST", ["login-codes"]) => {
+            let wanted: Named = read_or_default(request)?;
+            Ok(Control::login_code(wanted.name.as_deref()))
+        }
+        ("GET", ["requests"]) => json_of(&office.requests(usize::MAX)),
+        ("POST", ["reset"]) => kept(office.reset()).await.map(|()| Value::Null),
+        (
+            _,
+            ["payments" | "pay-params" | "notifications" | "clock" | "faults" | "callback-faults" | "switches" | "certificates"
+            | "login-codes" | "requests" | "reset", ..],
+        ) => Err(ControlError::new(405, "METHOD_NOT_ALLOWED", "this control has no such method")),
+        _ => Err(ControlError::new(404, "NO_SUCH_CONTROL", "the sandbox has no such control")),
+    }
+}
+
+fn json_of(value: &impl Serialize) -> Result<Value, ControlError> {
+    serde_json::to_value(value).map_err(|e| ControlError::new(500, "INTERNAL", e.to_string()))
+}
+
+fn read<T: DeserializeOwned>(request: &Request) -> Result<T, ControlError> {
+    serde_json::from_slice(&request.body).map_err(|e| ControlError::new(400, "INVALID_BODY", format!("the body: {e}")))
+}
+
+fn read_or_default<T: DeserializeOwned + Default>(request: &Request) -> Result<T, ControlError> {
+    if request.body.is_empty() { Ok(T::default()) } else { read(request) }
+}

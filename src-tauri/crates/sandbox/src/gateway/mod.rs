@@ -1,0 +1,213 @@
+//! The gateway's decisions: a request and the books in, an answer out. No socket, file or clock; what has to be random comes
+//! from `clock`. Order of checks: route (404, 405 without a body), sender, parameters, business.
+
+mod authentic;
+mod bills;
+mod certificates;
+mod combine;
+mod fields;
+mod login;
+mod orders;
+mod prepay;
+mod refunds;
+mod refused;
+
+use std::collections::{HashMap, VecDeque};
+
+use guitai_door::Request;
+use serde_json::Value;
+use wechatpay::time::Timestamp;
+
+pub(crate) use authentic::{Caller, Front, SignWith, Trace, authenticate};
+pub(crate) use bills::BillFiles;
+pub(crate) use login::{LoginCodes, openid_for};
+pub(crate) use refused::Refused;
+
+use crate::clock::Millis;
+use crate::keyring::Keyring;
+use crate::ledger::{Ledger, Product};
+use crate::switches::Switches;
+
+/// What the gateway decides with.
+pub(crate) struct Books<'a> {
+    pub(crate) ledger: &'a mut Ledger,
+    pub(crate) switches: &'a Switches,
+    pub(crate) keyring: &'a Keyring,
+    pub(crate) files: &'a mut BillFiles,
+    pub(crate) logins: &'a mut LoginCodes,
+    pub(crate) traffic: &'a mut Traffic,
+    /// Business time.
+    pub(crate) now: Millis,
+}
+
+/// A yes of the gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Granted {
+    /// 200 with JSON, signed.
+    Json(Vec<u8>),
+    /// 204, signed over nothing.
+    Nothing,
+    /// 200 with a file, unsigned.
+    File { bytes: Vec<u8>, content_type: &'static str },
+    /// 200 with JSON of another house (`/sns/…`), unsigned.
+    Plain(Vec<u8>),
+}
+
+impl Granted {
+    fn json(value: &Value) -> Granted {
+        Granted::Json(value.to_string().into_bytes())
+    }
+}
+
+/// What is asked of the gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Route {
+    Prepay(Product),
+    QueryByTransaction(String),
+    QueryByNumber(String),
+    Close(String),
+    CombinePrepay(Product),
+    CombineQuery(String),
+    CombineClose(String),
+    Refund,
+    RefundQuery(String),
+    AbnormalRefund(String),
+    Certificates,
+    TradeBill,
+    FundFlowBill,
+    BillFile,
+    Login,
+}
+
+impl Route {
+    /// Finds the route; the path is compared byte for byte, only its variable parts are decoded.
+    pub(crate) fn find(method: &str, path: &str) -> Result<Route, Refused> {
+        let parts: Vec<&str> = path.split('/').skip(1).collect();
+        let (wanted, route) = match parts.as_slice() {
+            ["v3", "pay", "transactions", "id", id] if !id.is_empty() => ("GET", Route::QueryByTransaction(decode(id))),
+            ["v3", "pay", "transactions", "out-trade-no", no] if !no.is_empty() => ("GET", Route::QueryByNumber(decode(no))),
+            ["v3", "pay", "transactions", "out-trade-no", no, "close"] if !no.is_empty() => ("POST", Route::Close(decode(no))),
+            ["v3", "pay", "transactions", last] => {
+                ("POST", Route::Prepay(Product::from_path(last).ok_or_else(|| Refused::bare(404))?))
+            }
+            ["v3", "combine-transactions", "out-trade-no", no] if !no.is_empty() => ("GET", Route::CombineQuery(decode(no))),
+            ["v3", "combine-transactions", "out-trade-no", no, "close"] if !no.is_empty() => {
+                ("POST", Route::CombineClose(decode(no)))
+            }
+            ["v3", "combine-transactions", last] => {
+                ("POST", Route::CombinePrepay(Product::from_path(last).ok_or_else(|| Refused::bare(404))?))
+            }
+            ["v3", "refund", "domestic", "refunds"] => ("POST", Route::Refund),
+            ["v3", "refund", "domestic", "refunds", no] if !no.is_empty() => ("GET", Route::RefundQuery(decode(no))),
+            ["v3", "refund", "domestic", "refunds", id, "apply-abnormal-refund"] => ("POST", Route::AbnormalRefund(decode(id))),
+            ["v3", "certificates"] => ("GET", Route::Certificates),
+            ["v3", "bill", "tradebill"] => ("GET", Route::TradeBill),
+            ["v3", "bill", "fundflowbill"] => ("GET", Route::FundFlowBill),
+            ["v3", "billdownload", "file"] => ("GET", Route::BillFile),
+            ["sns", "jscode2session"] => ("GET", Route::Login),
+            _ => return Err(Refused::bare(404)),
+        };
+        if method == wanted || (route == Route::Login && method == "POST") { Ok(route) } else { Err(Refused::bare(405)) }
+    }
+
+    /// Which front end answers.
+    pub(crate) fn front(path: &str) -> Front {
+        if path.starts_with("/v3/pay/transactions/") { Front::Pay } else { Front::Common }
+    }
+
+    /// Requests a second that the real gateway takes of one merchant.
+    fn limit(&self) -> Option<(&'static str, usize)> {
+        match self {
+            Route::Prepay(_) => Some(("prepay", 500)),
+            Route::Refund => Some(("refund", 150)),
+            Route::AbnormalRefund(_) => Some(("abnormal", 150)),
+            Route::RefundQuery(_) => Some(("refund_query", 300)),
+            Route::Certificates => Some(("certificates", 1_000)),
+            Route::FundFlowBill => Some(("fundflow", 3)),
+            _ => None,
+        }
+    }
+}
+
+/// Decides over a request whose sender was checked.
+pub(crate) fn decide(route: &Route, request: &Request, caller: &Caller, books: &mut Books<'_>, wall: Timestamp) -> Result<Granted, Refused> {
+    books.traffic.pass(route, caller, books.switches, wall)?;
+    match route {
+        Route::Prepay(product) => prepay::prepay(*product, request, caller, books),
+        Route::QueryByTransaction(id) => orders::query_by_transaction(id, request, caller, books),
+        Route::QueryByNumber(no) => orders::query_by_number(no, request, caller, books),
+        Route::Close(no) => orders::close(no, request, caller, books),
+        Route::CombinePrepay(product) => combine::prepay(*product, request, caller, books),
+        Route::CombineQuery(no) => combine::query(no, caller, books),
+        Route::CombineClose(no) => combine::close(no, request, caller, books),
+        Route::Refund => refunds::apply(request, caller, books),
+        Route::RefundQuery(no) => refunds::query(no, caller, books),
+        Route::AbnormalRefund(id) => refunds::abnormal(id, request, caller, books),
+        Route::Certificates => certificates::list(request, caller, books.switches),
+        Route::TradeBill => bills::trade(request, caller, books),
+        Route::FundFlowBill => bills::fund_flow(request, caller, books),
+        Route::BillFile => bills::file(request, caller, books),
+        Route::Login => Err(Refused::bare(404)),
+    }
+}
+
+/// `jscode2session`, which has no signature: the app secret is in the query.
+pub(crate) fn login(request: &Request, books: &mut Books<'_>) -> Granted {
+    login::jscode2session(request, books)
+}
+
+/// Who asked how often, and which nonces were used: for the strict switches only.
+#[derive(Debug, Default)]
+pub(crate) struct Traffic {
+    seconds: HashMap<(String, &'static str), (i64, usize)>,
+    nonces: HashMap<String, i64>,
+    nonces_by_age: VecDeque<(i64, String)>,
+}
+
+impl Traffic {
+    fn pass(&mut self, route: &Route, caller: &Caller, switches: &Switches, wall: Timestamp) -> Result<(), Refused> {
+        let second = wall.as_second();
+        if switches.strict_nonce {
+            while self.nonces_by_age.front().is_some_and(|(at, _)| second - at > 600) {
+                if let Some((_, old)) = self.nonces_by_age.pop_front() {
+                    self.nonces.remove(&old);
+                }
+            }
+            let nonce = format!("{}/{}", caller.merchant.mchid, caller.nonce);
+            if self.nonces.insert(nonce.clone(), second).is_some() {
+                return Err(Refused::sign("请求重放：nonce_str 已被使用", "Replayed: the nonce_str was used before"));
+            }
+            self.nonces_by_age.push_back((second, nonce));
+        }
+        if let Some((name, most)) = route.limit().filter(|_| switches.rate_limits) {
+            let window = self.seconds.entry((caller.merchant.mchid.clone(), name)).or_insert((second, 0));
+            if window.0 != second {
+                *window = (second, 0);
+            }
+            window.1 += 1;
+            if window.1 > most {
+                return Err(Refused::frequency());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The value of a query parameter, decoded; the first of its name.
+fn query_value(request: &Request, name: &str) -> Option<String> {
+    let query = request.query()?;
+    url::form_urlencoded::parse(query.as_bytes()).find(|(n, _)| n == name).map(|(_, value)| value.into_owned())
+}
+
+/// Percent-decoding of one segment of a path.
+fn decode(segment: &str) -> String {
+    if !segment.contains('%') {
+        return segment.to_owned();
+    }
+    // In a path a plus is a plus.
+    let kept = segment.replace('+', "%2B");
+    url::form_urlencoded::parse(kept.as_bytes()).next().map(|(name, _)| name.into_owned()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;
