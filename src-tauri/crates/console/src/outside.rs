@@ -11,8 +11,8 @@ use sha2::{Digest, Sha256};
 use std::fmt;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use wechatpay::time::Timestamp;
 
 /// Characters of a nonce: WeChat Pay takes at most 32, SDKs send 32 of these.
@@ -153,15 +153,17 @@ impl CryptoRng for Random {}
 /// # Errors
 /// `NO_DATA_DIR`: the system names no home folder.
 pub fn default_data_dir() -> Result<PathBuf, Problem> {
-    data_dir_among(|name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)).ok_or_else(|| {
-        problem::new(
-            "NO_DATA_DIR",
-            "系统没有给出用户目录，不知道数据放在哪里。",
-            "The system names no home folder, so there is no place for the data.",
-            "用 --data-dir 或环境变量 GUITAI_DATA_DIR 指定目录。",
-            "Say where with --data-dir or GUITAI_DATA_DIR.",
-        )
-    })
+    data_dir_among(|name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)).ok_or_else(
+        || {
+            problem::new(
+                "NO_DATA_DIR",
+                "系统没有给出用户目录，不知道数据放在哪里。",
+                "The system names no home folder, so there is no place for the data.",
+                "用 --data-dir 或环境变量 GUITAI_DATA_DIR 指定目录。",
+                "Say where with --data-dir or GUITAI_DATA_DIR.",
+            )
+        },
+    )
 }
 
 fn data_dir_among(get: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {

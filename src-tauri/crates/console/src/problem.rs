@@ -3,7 +3,7 @@
 //! beside it). No secret can reach this file: the errors it is made from hold none.
 
 use crate::gateway::GatewayError;
-use crate::vault::VaultError;
+use crate::vault::{VAULT_CHANGED, VaultError};
 use crate::wire::{Bilingual, GatewayRefusal, Problem};
 use wechatpay::error::{Advice, ApiError, FieldError};
 use wechatpay::keys::KeyError;
@@ -161,8 +161,8 @@ impl From<VaultError> for Problem {
                 "VAULT_PASSPHRASE_WRONG",
                 "口令不对，密钥打不开。",
                 "The passphrase is wrong; the secrets stay sealed.",
-                "检查 GUITAI_PASSPHRASE_FILE 的内容；忘记口令只能删除商户后重新导入密钥。",
-                "Check the content of GUITAI_PASSPHRASE_FILE; if it is forgotten, remove the merchants and import their keys again.",
+                "检查 GUITAI_PASSPHRASE_FILE 的内容；忘记口令只能删除全部商户后重新导入密钥。",
+                "Check the content of GUITAI_PASSPHRASE_FILE; if it is forgotten, remove all merchants and import their keys again.",
             ),
             VaultError::PassphraseEmpty => new(
                 "VAULT_PASSPHRASE_EMPTY",
@@ -171,29 +171,40 @@ impl From<VaultError> for Problem {
                 "在 GUITAI_PASSPHRASE_FILE 指向的文件里写入口令。",
                 "Write a passphrase into the file that GUITAI_PASSPHRASE_FILE names.",
             ),
+            VaultError::Changed => new(
+                VAULT_CHANGED,
+                "另一个窗口或命令刚刚重新建立了密钥库，这次没有保存。",
+                "Another window or command made the vault anew meanwhile; this was not saved.",
+                "请再试一次。",
+                "Try again.",
+            ),
             VaultError::KeyFile { path, reason } => {
                 let place = path.display();
                 new(
                     "VAULT_KEY_FILE",
                     format!("密钥文件 {place} 不能使用：{reason}"),
                     format!("The key file {place} can't be used: {reason}"),
-                    format!("从备份恢复该文件，权限设为 0600（chmod 600 {place}）；若已丢失，删除商户后重新导入密钥。"),
-                    format!("Restore it from a backup with mode 0600 (chmod 600 {place}); if it is lost, remove the merchants and import their keys again."),
+                    format!(
+                        "从备份恢复该文件，权限设为 0600（chmod 600 {place}）；若已丢失，删除全部商户和该文件后重新导入密钥。"
+                    ),
+                    format!(
+                        "Restore it from a backup with mode 0600 (chmod 600 {place}); if it is lost, remove all merchants and this file, and import the keys again."
+                    ),
                 )
             }
             VaultError::Keychain(reason) => new(
                 "VAULT_KEYCHAIN",
                 format!("系统钥匙串没有给出密钥：{reason}"),
                 format!("The system keychain did not give the key: {reason}"),
-                "解锁系统钥匙串（登录桌面会话）后再试；若条目已被删除，删除商户后重新导入密钥。",
-                "Unlock the keychain (log in to the desktop session) and try again; if its entry was deleted, remove the merchants and import their keys again.",
+                "解锁系统钥匙串（登录桌面会话）后再试；若条目已被删除，删除全部商户后重新导入密钥。",
+                "Unlock the keychain (log in to the desktop session) and try again; if its entry was deleted, remove all merchants and import their keys again.",
             ),
             VaultError::WrongKey | VaultError::Damaged(_) => new(
                 "VAULT_DAMAGED",
                 "保存的密钥打不开：加密它的密钥不是现在这把，或数据已损坏。",
                 "The secrets can't be opened: they were sealed with another key, or are damaged.",
-                "恢复数据目录的完整备份；或删除商户后重新导入密钥。",
-                "Restore a whole backup of the data folder, or remove the merchants and import their keys again.",
+                "恢复数据目录的完整备份；或删除全部商户后重新导入密钥。",
+                "Restore a whole backup of the data folder, or remove all merchants and import their keys again.",
             )
             .with_why(error.to_string(), error.to_string()),
         }
@@ -312,7 +323,9 @@ fn refused(error: &ApiError, body: &[u8]) -> Problem {
     let code = if error.code.is_empty() { format!("HTTP_{}", error.status) } else { error.code.clone() };
     let said = if error.message.is_empty() { format!("HTTP {}", error.status) } else { error.message.clone() };
     let (next_zh, next_en) = match error.advice() {
-        Advice::RetryAsIs => ("稍后用同一单号、同样的参数再试。", "Try again later with the same number and parameters."),
+        Advice::RetryAsIs => {
+            ("稍后用同一单号、同样的参数再试。", "Try again later with the same number and parameters.")
+        }
         Advice::QueryFirst => ("先查询，再决定下一步。", "Query first, then decide."),
         Advice::MendAndRetry => ("改正后再试。", "Mend it and try again."),
         Advice::GiveUp => ("重试没有用。", "Repeating it won't help."),
@@ -321,7 +334,10 @@ fn refused(error: &ApiError, body: &[u8]) -> Problem {
     let field = issue.map(|pointer| pointer.trim_start_matches('/').replace('/', "."));
     Problem {
         code: code.clone(),
-        message: both(format!("微信支付拒绝了请求：{code}，{said}"), format!("WeChat Pay refused the request: {code}, {said}")),
+        message: both(
+            format!("微信支付拒绝了请求：{code}，{said}"),
+            format!("WeChat Pay refused the request: {code}, {said}"),
+        ),
         why: Some(both(meaning_zh, meaning_en)),
         hint: both(next_zh, next_en),
         field,
@@ -344,7 +360,9 @@ fn unverified(status: u16, rejection: &Rejection, request_id: Option<String>) ->
         Rejection::HeaderRepeated(name) => format!("应答里 {name} 出现了不止一次"),
         Rejection::SignatureTypeUnknown(kind) => format!("应答的签名类型 {kind} 不认识"),
         Rejection::TimestampMalformed(text) => format!("应答的时间戳 {text} 不是秒数"),
-        Rejection::TimestampStale { seconds } => format!("应答的时间戳与本机相差 {} 秒，超过 300 秒", seconds.unsigned_abs()),
+        Rejection::TimestampStale { seconds } => {
+            format!("应答的时间戳与本机相差 {} 秒，超过 300 秒", seconds.unsigned_abs())
+        }
         Rejection::SerialUnknown(serial) => format!("没有序列号为 {serial} 的平台证书或公钥"),
         Rejection::Probe => "这是微信支付的签名探测，验签不通过是对的".to_owned(),
         Rejection::SignatureMalformed => "应答的签名不是有效的 base64".to_owned(),

@@ -49,12 +49,9 @@ struct Flight {
 }
 
 impl Trust {
-    /// Trust for the merchants of `store`.
-    ///
-    /// # Errors
-    /// None today; the connection is made at the first call.
-    pub(crate) fn new(store: Store, merchants: Merchants, outside: Outside) -> Result<Self, Problem> {
-        Ok(Self::with_patience(store, merchants, outside, Patience::default()))
+    /// Trust for the merchants of `store`; connects to nothing yet.
+    pub(crate) fn new(store: Store, merchants: Merchants, outside: Outside) -> Self {
+        Self::with_patience(store, merchants, outside, Patience::default())
     }
 
     pub(crate) fn with_patience(store: Store, merchants: Merchants, outside: Outside, patience: Patience) -> Self {
@@ -75,7 +72,10 @@ impl Trust {
 
     /// Downloads the certificates of a merchant now; whoever asks while a download is on its way gets its outcome.
     /// Returns what was exchanged (empty for those who only waited) and the profile with the fresh keys.
-    pub(crate) async fn refresh(&self, profile: &Arc<Profile>) -> (Vec<ExchangeRecord>, Result<Arc<Profile>, GatewayError>) {
+    pub(crate) async fn refresh(
+        &self,
+        profile: &Arc<Profile>,
+    ) -> (Vec<ExchangeRecord>, Result<Arc<Profile>, GatewayError>) {
         let flight = self.flight(profile.id);
         let seen = flight.landed.load(Ordering::SeqCst);
         let mut last = flight.gate.lock().await;
@@ -106,7 +106,8 @@ impl Trust {
         let now = self.inner.outside.now();
         {
             let mut last = flight.stranger_at.lock().unwrap_or_else(PoisonError::into_inner);
-            let recent = last.is_some_and(|at| (0..STRANGERS).contains(&now.as_second().saturating_sub(at.as_second())));
+            let recent =
+                last.is_some_and(|at| (0..STRANGERS).contains(&now.as_second().saturating_sub(at.as_second())));
             if recent {
                 return false;
             }

@@ -77,7 +77,9 @@ impl Gateway {
                 Err(error) => call.again(error, attempt, patience, &mut base_url),
             };
             match again {
-                Some(pause) if attempt < patience.attempts && began.elapsed().saturating_add(pause) < patience.budget => {
+                Some(pause)
+                    if attempt < patience.attempts && began.elapsed().saturating_add(pause) < patience.budget =>
+                {
                     call.earlier.push(record);
                     tokio::time::sleep(self.jittered(pause)).await;
                     attempt += 1;
@@ -97,7 +99,10 @@ impl Gateway {
             problem::new(
                 "NO_APP_SECRET",
                 format!("商户 {} 没有 AppSecret，不能用 js_code 换取 openid。", profile.name),
-                format!("The merchant {} has no app secret, so a js_code can't be exchanged for an openid.", profile.name),
+                format!(
+                    "The merchant {} has no app secret, so a js_code can't be exchanged for an openid.",
+                    profile.name
+                ),
                 "用 guitai merchant update 加上 --app-secret-file。",
                 "Add it with guitai merchant update … --app-secret-file.",
             )
@@ -166,7 +171,9 @@ impl Gateway {
                 let again = VerifiedAnswer::check(answer.clone(), &call.profile.trusted, now);
                 match (again, refreshed) {
                     // the keys could not be had: that is the reason, not the unknown serial
-                    (Err(AnswerError::NotGenuine { .. }), Err(error @ GatewayError::KeyDoesNotOpen { .. })) => Err(error),
+                    (Err(AnswerError::NotGenuine { .. }), Err(error @ GatewayError::KeyDoesNotOpen { .. })) => {
+                        Err(error)
+                    }
                     (again, _) => again.map_err(refuse),
                 }
             }
@@ -193,7 +200,13 @@ struct Call {
 
 impl Call {
     /// After which pause to try again, if at all; turns to the backup host where that is the way.
-    fn again(&mut self, error: &GatewayError, attempt: u32, patience: Patience, base_url: &mut String) -> Option<Duration> {
+    fn again(
+        &mut self,
+        error: &GatewayError,
+        attempt: u32,
+        patience: Patience,
+        base_url: &mut String,
+    ) -> Option<Duration> {
         let pause = patience.pause.saturating_mul(1 << attempt.saturating_sub(1).min(8));
         match error {
             GatewayError::Unreachable { .. } if self.profile.sandbox => None,
@@ -207,7 +220,7 @@ impl Call {
                 }
                 Some(pause)
             }
-            GatewayError::UnknownOutcome { .. } => Some(pause),
+            GatewayError::UnknownOutcome { reason: Unknown::Timeout(_) | Unknown::Cut(_) } => Some(pause),
             GatewayError::Refused { error, .. } => {
                 let passes = error.status == 429 || error.status >= 500;
                 (passes && error.advice() == Advice::RetryAsIs).then_some(pause)
@@ -222,5 +235,7 @@ impl Call {
     }
 }
 
+#[cfg(test)]
+pub(crate) mod stand;
 #[cfg(test)]
 mod tests;

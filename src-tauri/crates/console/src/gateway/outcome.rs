@@ -90,7 +90,9 @@ impl Unknown {
         match self {
             Unknown::Timeout(seconds) => format!("No whole answer within {seconds} s."),
             Unknown::Cut(said) => format!("The connection ended before the answer was whole: {said}"),
-            Unknown::Status(status) => format!("The answer has status {status}, which WeChat Pay never sends; something may be in between."),
+            Unknown::Status(status) => {
+                format!("The answer has status {status}, which WeChat Pay never sends; something may be in between.")
+            }
         }
     }
 }
@@ -119,7 +121,9 @@ impl GatewayError {
     pub(crate) fn of_answer(error: AnswerError, answer: &Answer) -> Self {
         let request_id = answer.request_id().map(str::to_owned);
         match GatewayError::of(error, answer.body.clone()) {
-            GatewayError::Unverified { status, rejection, .. } => GatewayError::Unverified { status, rejection, request_id },
+            GatewayError::Unverified { status, rejection, .. } => {
+                GatewayError::Unverified { status, rejection, request_id }
+            }
             other => other,
         }
     }
@@ -140,7 +144,9 @@ impl GatewayError {
         match outcome {
             Ok(_) => "ok",
             Err(GatewayError::Refused { .. }) => "refused",
-            Err(GatewayError::Unverified { .. } | GatewayError::KeyDoesNotOpen { .. } | GatewayError::Unreadable { .. }) => "unverified",
+            Err(
+                GatewayError::Unverified { .. } | GatewayError::KeyDoesNotOpen { .. } | GatewayError::Unreadable { .. },
+            ) => "unverified",
             Err(_) => "unknown",
         }
     }

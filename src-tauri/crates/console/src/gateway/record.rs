@@ -43,7 +43,12 @@ pub(crate) struct ExchangeRecord {
 
 impl ExchangeRecord {
     /// The record of a request that is on its way; nothing is known of its outcome.
-    pub(super) fn sent(sending: &Sending<'_>, at: Timestamp, headers: Vec<(String, String)>, signed: Option<&Signed>) -> Self {
+    pub(super) fn sent(
+        sending: &Sending<'_>,
+        at: Timestamp,
+        headers: Vec<(String, String)>,
+        signed: Option<&Signed>,
+    ) -> Self {
         let request = sending.request;
         ExchangeRecord {
             at,
@@ -129,7 +134,9 @@ pub(crate) fn text(
 /// The target without the value of `secret=`.
 fn masked_target(target: &str) -> String {
     let Some((path, query)) = target.split_once('?') else { return target.to_owned() };
-    let parts = query.split('&').map(|part| if part.starts_with("secret=") { format!("secret={MASK}") } else { part.to_owned() });
+    let parts = query
+        .split('&')
+        .map(|part| if part.starts_with("secret=") { format!("secret={MASK}") } else { part.to_owned() });
     format!("{path}?{}", parts.collect::<Vec<_>>().join("&"))
 }
 
@@ -149,7 +156,10 @@ mod tests {
     #[test]
     fn a_login_is_kept_without_its_secrets() {
         let target = "/sns/jscode2session?appid=wx1&secret=canary&js_code=c&grant_type=authorization_code";
-        assert_eq!(masked_target(target), "/sns/jscode2session?appid=wx1&secret=***&js_code=c&grant_type=authorization_code");
+        assert_eq!(
+            masked_target(target),
+            "/sns/jscode2session?appid=wx1&secret=***&js_code=c&grant_type=authorization_code"
+        );
         assert_eq!(masked_target("/v3/certificates"), "/v3/certificates");
         let kept = masked_session(br#"{"session_key":"canary==","openid":"o1"}"#);
         assert_eq!(kept, br#"{"session_key":"***","openid":"o1"}"#);
@@ -162,7 +172,14 @@ mod tests {
         let lines: Vec<_> = kept.lines.iter().map(|line| (line.field.as_str(), line.text.as_str())).collect();
         assert_eq!(lines, [("timestamp", "1"), ("nonce", "n"), ("body", "{\n}\n")]);
         assert_eq!((kept.bytes, kept.text.as_str()), (9, "1\nn\n{\n}\n\n"));
-        let empty = text(b"GET\n/v3/certificates\n1\nn\n\n", &["method", "url", "timestamp", "nonce", "body"], "", "", "", None);
+        let empty = text(
+            b"GET\n/v3/certificates\n1\nn\n\n",
+            &["method", "url", "timestamp", "nonce", "body"],
+            "",
+            "",
+            "",
+            None,
+        );
         assert_eq!(empty.lines.last().map(|line| line.text.as_str()), Some(""));
     }
 }

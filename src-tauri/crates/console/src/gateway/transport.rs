@@ -89,13 +89,8 @@ struct Inner {
 
 impl Transport {
     pub(crate) fn new(outside: Outside, patience: Patience) -> Self {
-        let inner = Inner {
-            outside,
-            patience,
-            near: OnceLock::new(),
-            far: OnceLock::new(),
-            skew_ms: AtomicI64::new(UNKNOWN),
-        };
+        let inner =
+            Inner { outside, patience, near: OnceLock::new(), far: OnceLock::new(), skew_ms: AtomicI64::new(UNKNOWN) };
         Transport { inner: Arc::new(inner) }
     }
 
@@ -148,7 +143,8 @@ impl Transport {
             return Err(Lost::BadRequest("the path would change on its way".to_owned()));
         }
         let client = self.client(&url)?;
-        let method = Method::from_bytes(request.method.as_bytes()).map_err(|error| Lost::BadRequest(error.to_string()))?;
+        let method =
+            Method::from_bytes(request.method.as_bytes()).map_err(|error| Lost::BadRequest(error.to_string()))?;
         let patience = self.inner.patience;
         let mut building = client.request(method, url).timeout(patience.attempt);
         for (name, value) in headers {
@@ -159,9 +155,10 @@ impl Transport {
         }
         let mut response = building.send().await.map_err(|error| self.lost(error))?;
         let status = response.status().as_u16();
-        let received = response.headers().iter().map(|(name, value)| {
-            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
-        });
+        let received = response
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
         let headers: Vec<_> = received.collect();
         let limit = if request.wants_signature { ANSWER } else { FILE };
         let mut body = Vec::new();

@@ -15,16 +15,28 @@ pub(super) fn base_url(text: Option<&str>) -> Result<String, FieldError> {
     let Some(text) = text else { return Ok(GATEWAY.to_owned()) };
     let wrong = |rule, en: &str, zh: &str| Err(FieldError::new("base_url", rule, text, en, zh));
     if text.len() > 255 || !text.is_ascii() || text.bytes().any(|b| b.is_ascii_whitespace() || b.is_ascii_control()) {
-        return wrong("charset", "must be at most 255 ASCII characters without blanks", "最多 255 个 ASCII 字符，不含空白");
+        return wrong(
+            "charset",
+            "must be at most 255 ASCII characters without blanks",
+            "最多 255 个 ASCII 字符，不含空白",
+        );
     }
     let Ok(url) = Url::parse(text) else {
-        return wrong("absolute", "must be a full URL like https://api.mch.weixin.qq.com", "须为完整地址，如 https://api.mch.weixin.qq.com");
+        return wrong(
+            "absolute",
+            "must be a full URL like https://api.mch.weixin.qq.com",
+            "须为完整地址，如 https://api.mch.weixin.qq.com",
+        );
     };
     let Some(host) = url.host() else {
         return wrong("absolute", "must have a host", "须有主机名");
     };
     if !matches!(url.scheme(), "http" | "https") {
-        return wrong("scheme", "must begin with https:// (or http:// for a sandbox)", "须以 https:// 开头（沙箱可用 http://）");
+        return wrong(
+            "scheme",
+            "must begin with https:// (or http:// for a sandbox)",
+            "须以 https:// 开头（沙箱可用 http://）",
+        );
     }
     if !url.username().is_empty() || url.password().is_some() {
         return wrong("no_credentials", "must not hold a user name or password", "不能带用户名或密码");
@@ -33,19 +45,28 @@ pub(super) fn base_url(text: Option<&str>) -> Result<String, FieldError> {
         return wrong("no_query", "must not have a query string or fragment", "不能带查询参数或 # 片段");
     }
     if url.path() != "/" {
-        return wrong("no_path", "must end after the host: paths like /v3/… are added", "到主机名为止，/v3/… 会自动加上");
+        return wrong(
+            "no_path",
+            "must end after the host: paths like /v3/… are added",
+            "到主机名为止，/v3/… 会自动加上",
+        );
     }
     if url.scheme() == "http" && !is_near(&host) {
-        return wrong("https", "must begin with https:// unless it is on this machine or a private network", "除本机和内网外须以 https:// 开头");
+        return wrong(
+            "https",
+            "must begin with https:// unless it is on this machine or a private network",
+            "除本机和内网外须以 https:// 开头",
+        );
     }
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
 /// Is it the real gateway: real money, and the strict rules for `notify_url`.
 pub(super) fn is_live(base_url: &str) -> bool {
-    Url::parse(base_url).ok().and_then(|url| url.host_str().map(str::to_ascii_lowercase)).is_some_and(|host| {
-        LIVE.contains(&host.as_str()) || host.ends_with(".mch.weixin.qq.com")
-    })
+    Url::parse(base_url)
+        .ok()
+        .and_then(|url| url.host_str().map(str::to_ascii_lowercase))
+        .is_some_and(|host| LIVE.contains(&host.as_str()) || host.ends_with(".mch.weixin.qq.com"))
 }
 
 /// Where WeChat Pay calls back: public and https for a live merchant.
@@ -58,7 +79,8 @@ fn is_near(host: &Host<&str>) -> bool {
     let address = match host {
         Host::Domain(name) => {
             let name = name.trim_end_matches('.').to_ascii_lowercase();
-            return !name.contains('.') || [".localhost", ".local", ".internal", ".test"].iter().any(|end| name.ends_with(end));
+            return !name.contains('.')
+                || [".localhost", ".local", ".internal", ".test"].iter().any(|end| name.ends_with(end));
         }
         Host::Ipv4(address) => IpAddr::V4(*address),
         Host::Ipv6(address) => IpAddr::V6(*address),
@@ -119,7 +141,12 @@ mod tests {
     #[test]
     fn a_live_merchant_is_called_back_from_the_internet_only() {
         assert!(notify_url("http://127.0.0.1:8787/notify/a", false).is_ok());
-        for text in ["http://shop.example.com/n", "https://127.0.0.1/n", "https://192.168.0.1/n", "https://shop.example.com/n?a=1"] {
+        for text in [
+            "http://shop.example.com/n",
+            "https://127.0.0.1/n",
+            "https://192.168.0.1/n",
+            "https://shop.example.com/n?a=1",
+        ] {
             assert!(notify_url(text, true).is_err(), "{text}");
         }
     }

@@ -6,9 +6,8 @@ use super::input::{MerchantInput, MerchantPatch};
 use super::{API_V3_KEY, API_V3_KEY_BEFORE, APP_SECRET, Merchants, PRIVATE_KEY, Rows, absent, address};
 use crate::problem;
 use crate::store::{MerchantRow, PlatformRow, SealedRow};
-use crate::vault::VaultError;
+use crate::vault::{VAULT_CHANGED, VaultError};
 use crate::wire::{CertificateInfo, Merchant, Problem};
-use wechatpay::error::FieldError;
 use wechatpay::keys::Certificate;
 use wechatpay::time::{Timestamp, beijing};
 
@@ -19,6 +18,18 @@ impl Merchants {
     /// Adds a profile; the first one becomes the current one.
     pub(crate) async fn add(&self, input: MerchantInput) -> Result<Merchant, Problem> {
         let draft = Draft::new(input)?;
+        match self.insert(&draft).await {
+            Err(problem) if problem.code == VAULT_CHANGED => {
+                self.inner.vault.forget().await;
+                self.insert(&draft).await?;
+            }
+            other => other?,
+        }
+        self.forget();
+        self.show(Some(&draft.name)).await
+    }
+
+    async fn insert(&self, draft: &Draft) -> Result<(), Problem> {
         let now = self.inner.outside.now();
         let key = self.inner.vault.key().await?;
         let outside = &self.inner.outside;
@@ -33,22 +44,23 @@ impl Merchants {
         if let Some(secret) = &draft.app_secret {
             secrets.push(seal(APP_SECRET, secret.expose())?);
         }
-        let row = row_of(&draft, 0, now);
+        let row = row_of(draft, 0, now);
         let platform = platform_rows(&draft.platform, now);
-        let written = row.clone();
         self.inner
             .store
-            .write(move |tx| -> Result<i64, Problem> {
+            .write(move |tx| -> Result<(), Problem> {
+                if !key.opens(tx.vault()?.as_ref()) {
+                    return Err(VaultError::Changed.into());
+                }
                 let others = tx.merchants()?;
                 if others.len() >= MERCHANTS {
                     return Err(too_many());
                 }
-                nobody_else(&written, &others)?;
-                Ok(tx.merchant_insert(&written, &secrets, &platform)?)
+                nobody_else(&row, &others)?;
+                tx.merchant_insert(&row, &secrets, &platform)?;
+                Ok(())
             })
-            .await?;
-        self.forget();
-        self.show(Some(&row.name)).await
+            .await
     }
 
     /// All profiles, by name.
@@ -59,7 +71,7 @@ impl Merchants {
                 let mut all = Vec::new();
                 for row in view.merchants()? {
                     let (secrets, platform) = (view.merchant_secrets(row.id)?, view.platform_certificates(row.id)?);
-                    all.push(shown(Rows { merchant: row, secrets, platform, revision: 0 }));
+                    all.push(shown(Rows { merchant: row, secrets, platform, vault: None, revision: 0 }));
                 }
                 Ok(all)
             })
@@ -76,7 +88,6 @@ impl Merchants {
     /// Changes a profile; the whole is judged as it would be afterwards.
     pub(crate) async fn update(&self, name: &str, patch: MerchantPatch) -> Result<Merchant, Problem> {
         let profile = self.get(Some(name)).await?;
-        let live_before = !profile.sandbox;
         let draft = Draft::changed(&profile, patch)?;
         let now = self.inner.outside.now();
         let key = self.inner.vault.key().await?;
@@ -104,20 +115,12 @@ impl Merchants {
         let added = draft.platform.iter().filter(|found| !known.iter().any(|known| known.to_pem() == found.to_pem()));
         let platform = platform_rows(&added.cloned().collect::<Vec<_>>(), now);
         let row = row_of(&draft, profile.id, now);
-        if live_before && address::is_live(&row.base_url) && row.mchid != profile.mchid.as_str() && profile.live_enabled {
-            // another merchant number is another merchant: live mode is asked for again
-            return Err(FieldError::new(
-                "mchid",
-                "live_enabled",
-                &row.mchid,
-                "can't change while live writing is on: switch it off first, or add another merchant",
-                "实盘写入打开时不能更换：先关闭，或另加一个商户",
-            )
-            .into());
-        }
         self.inner
             .store
             .write(move |tx| -> Result<(), Problem> {
+                if !key.opens(tx.vault()?.as_ref()) {
+                    return Err(VaultError::Changed.into());
+                }
                 let others = tx.merchants()?;
                 if !others.iter().any(|other| other.id == row.id) {
                     return Err(absent(Some(&row.name)));

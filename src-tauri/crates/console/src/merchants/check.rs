@@ -49,10 +49,13 @@ impl<'a> Answered<'a> {
     fn of(records: &[ExchangeRecord], downloaded: &'a Result<Arc<Profile>, GatewayError>) -> Self {
         match downloaded {
             Ok(profile) => {
-                let empty = records.iter().any(|record| record.response_body.windows(9).any(|part| part == b"\"data\":[]"));
+                let empty =
+                    records.iter().any(|record| record.response_body.windows(9).any(|part| part == b"\"data\":[]"));
                 if empty { Answered::NoneThere } else { Answered::Certificates(profile.trusted.certificates().len()) }
             }
-            Err(GatewayError::Refused { error, .. }) if error.bare_code() == "SIGNERROR" => Answered::SignRefused(&error.message),
+            Err(GatewayError::Refused { error, .. }) if error.bare_code() == "SIGNERROR" => {
+                Answered::SignRefused(&error.message)
+            }
             Err(GatewayError::Refused { error, .. }) if error.bare_code() == "RESOURCENOTEXISTS" => Answered::NoneThere,
             Err(error) => Answered::Otherwise(error),
         }
@@ -63,7 +66,12 @@ impl<'a> Answered<'a> {
             Answered::Certificates(_) | Answered::NoneThere => true,
             Answered::SignRefused(_) => false,
             Answered::Otherwise(error) => {
-                matches!(error, GatewayError::KeyDoesNotOpen { .. } | GatewayError::Unverified { .. } | GatewayError::Unreadable { .. })
+                matches!(
+                    error,
+                    GatewayError::KeyDoesNotOpen { .. }
+                        | GatewayError::Unverified { .. }
+                        | GatewayError::Unreadable { .. }
+                )
             }
         }
     }
@@ -89,13 +97,21 @@ fn certificate_and_key(profile: &Profile, answer: &Answered<'_>) -> MerchantChec
                     NAME,
                     Some(false),
                     format!("私钥属于这张证书，但证书是商户号 {cn} 的，不是 {}。", profile.mchid),
-                    format!("The key belongs to the certificate, but the certificate is that of the mchid {cn}, not {}.", profile.mchid),
+                    format!(
+                        "The key belongs to the certificate, but the certificate is that of the mchid {cn}, not {}.",
+                        profile.mchid
+                    ),
                 )
             } else {
                 item(NAME, Some(true), "私钥属于商户证书。", "The private key belongs to the merchant certificate.")
             }
         } else {
-            item(NAME, Some(false), "私钥不属于商户证书。", "The private key does not belong to the merchant certificate.")
+            item(
+                NAME,
+                Some(false),
+                "私钥不属于商户证书。",
+                "The private key does not belong to the merchant certificate.",
+            )
         };
     }
     match answer {
@@ -109,9 +125,17 @@ fn certificate_and_key(profile: &Profile, answer: &Answered<'_>) -> MerchantChec
             NAME,
             Some(false),
             format!("网关不接受签名（{said}）：私钥很可能不属于序列号 {} 的证书。", profile.serial_no),
-            format!("The gateway refused the signature ({said}): the key is likely not that of the certificate {}.", profile.serial_no),
+            format!(
+                "The gateway refused the signature ({said}): the key is likely not that of the certificate {}.",
+                profile.serial_no
+            ),
         ),
-        _ => item(NAME, None, "没有导入证书文件，网关也没有答复，无法判断。", "No certificate file was imported and the gateway did not tell."),
+        _ => item(
+            NAME,
+            None,
+            "没有导入证书文件，网关也没有答复，无法判断。",
+            "No certificate file was imported and the gateway did not tell.",
+        ),
     }
 }
 
@@ -122,22 +146,38 @@ fn serial(profile: &Profile, answer: &Answered<'_>) -> MerchantCheckItem {
         && certificate.serial() != serial
     {
         let own = certificate.serial();
-        return item(NAME, Some(false), format!("序列号应为 {own}，填的是 {serial}。"), format!("The serial should be {own}, {serial} was given."));
+        return item(
+            NAME,
+            Some(false),
+            format!("序列号应为 {own}，填的是 {serial}。"),
+            format!("The serial should be {own}, {serial} was given."),
+        );
     }
     match answer {
-        answer if answer.signature_was_taken() => {
-            item(NAME, Some(true), format!("网关认得序列号 {serial}。"), format!("The gateway knows the serial {serial}."))
-        }
+        answer if answer.signature_was_taken() => item(
+            NAME,
+            Some(true),
+            format!("网关认得序列号 {serial}。"),
+            format!("The gateway knows the serial {serial}."),
+        ),
         Answered::SignRefused(said) if said.contains("序列号") || said.contains("证书") => item(
             NAME,
             Some(false),
             format!("网关不接受序列号 {serial}：{said}"),
             format!("The gateway refused the serial {serial}: {said}"),
         ),
-        _ if profile.certificate.is_some() => {
-            item(NAME, Some(true), format!("序列号 {serial} 是商户证书的。"), format!("The serial {serial} is the merchant certificate's."))
-        }
-        _ => item(NAME, None, "没有证书文件，网关也没有答复，无法判断。", "There is no certificate file and the gateway did not tell."),
+        _ if profile.certificate.is_some() => item(
+            NAME,
+            Some(true),
+            format!("序列号 {serial} 是商户证书的。"),
+            format!("The serial {serial} is the merchant certificate's."),
+        ),
+        _ => item(
+            NAME,
+            None,
+            "没有证书文件，网关也没有答复，无法判断。",
+            "There is no certificate file and the gateway did not tell.",
+        ),
     }
 }
 
@@ -154,7 +194,9 @@ fn api_v3_key(answer: &Answered<'_>) -> MerchantCheckItem {
             NAME,
             Some(false),
             format!("APIv3 密钥打不开平台证书 {serial_no}：它不是商户平台上设置的那一把（也不能用 v2 的 API 密钥）。"),
-            format!("The APIv3 key does not open the platform certificate {serial_no}: it is not the one set in the merchant platform (nor may it be the v2 key)."),
+            format!(
+                "The APIv3 key does not open the platform certificate {serial_no}: it is not the one set in the merchant platform (nor may it be the v2 key)."
+            ),
         ),
         Answered::NoneThere => item(
             NAME,
@@ -173,12 +215,16 @@ fn public_key(profile: &Profile, records: &[ExchangeRecord]) -> MerchantCheckIte
     };
     let by_it = records.iter().filter_map(|record| record.verified.as_ref()).find(|text| text.serial_no == id.as_str());
     match by_it.map(|text| text.ok) {
-        Some(Some(true)) => item(NAME, Some(true), format!("应答用 {id} 验签通过。"), format!("An answer was verified with {id}.")),
+        Some(Some(true)) => {
+            item(NAME, Some(true), format!("应答用 {id} 验签通过。"), format!("An answer was verified with {id}."))
+        }
         Some(_) => item(
             NAME,
             Some(false),
             format!("应答由 {id} 签名，但用设置的公钥验签不通过：公钥和 ID 不是一对。"),
-            format!("An answer was signed by {id}, and the key that is set does not verify it: key and id are no pair."),
+            format!(
+                "An answer was signed by {id}, and the key that is set does not verify it: key and id are no pair."
+            ),
         ),
         None => item(
             NAME,
@@ -192,14 +238,27 @@ fn public_key(profile: &Profile, records: &[ExchangeRecord]) -> MerchantCheckIte
 fn clock(skew_ms: Option<i64>) -> MerchantCheckItem {
     const NAME: &str = "clock_skew";
     match skew_ms {
-        None => item(NAME, None, "网关没有答复，不知道时钟是否准确。", "The gateway did not answer, so the clock can't be compared."),
+        None => item(
+            NAME,
+            None,
+            "网关没有答复，不知道时钟是否准确。",
+            "The gateway did not answer, so the clock can't be compared.",
+        ),
         Some(skew) if skew.abs() >= CLOCK_MS => {
-            let Bilingual { zh, en } = { let (zh, en) = problem::clock_words(skew); both(zh, en) };
+            let Bilingual { zh, en } = {
+                let (zh, en) = problem::clock_words(skew);
+                both(zh, en)
+            };
             item(NAME, Some(false), zh, en)
         }
         Some(skew) => {
             let seconds = skew.abs() / 1_000;
-            item(NAME, Some(true), format!("本机时钟与网关相差 {seconds} 秒。"), format!("This machine's clock is {seconds} s off the gateway's."))
+            item(
+                NAME,
+                Some(true),
+                format!("本机时钟与网关相差 {seconds} 秒。"),
+                format!("This machine's clock is {seconds} s off the gateway's."),
+            )
         }
     }
 }
@@ -207,10 +266,16 @@ fn clock(skew_ms: Option<i64>) -> MerchantCheckItem {
 fn expiry(profile: &Profile, now: Timestamp) -> MerchantCheckItem {
     const NAME: &str = "certificate_expiry";
     let own = profile.certificate.iter().map(|found| ("商户证书", "merchant certificate", found));
-    let platform = profile.trusted.newest_certificate().into_iter().map(|found| ("平台证书", "platform certificate", found));
+    let platform =
+        profile.trusted.newest_certificate().into_iter().map(|found| ("平台证书", "platform certificate", found));
     let all: Vec<(&str, &str, &Certificate)> = own.chain(platform).collect();
     if all.is_empty() {
-        return item(NAME, None, "没有证书文件；微信支付公钥不会过期。", "There is no certificate; WeChat Pay's public key does not expire.");
+        return item(
+            NAME,
+            None,
+            "没有证书文件；微信支付公钥不会过期。",
+            "There is no certificate; WeChat Pay's public key does not expire.",
+        );
     }
     let days = |found: &Certificate| found.not_after().as_second().saturating_sub(now.as_second()).div_euclid(86_400);
     let mut ok = true;
@@ -235,11 +300,23 @@ fn reachable(profile: &Profile, answer: &Answered<'_>) -> MerchantCheckItem {
     const NAME: &str = "gateway_reachable";
     let place = &profile.base_url;
     match answer {
-        Answered::Otherwise(error @ (GatewayError::Unreachable { .. } | GatewayError::UnknownOutcome { .. } | GatewayError::TooLarge { .. } | GatewayError::BadRequest { .. })) => {
+        Answered::Otherwise(
+            error @ (GatewayError::Unreachable { .. }
+            | GatewayError::UnknownOutcome { .. }
+            | GatewayError::TooLarge { .. }
+            | GatewayError::BadRequest { .. }),
+        ) => {
             let problem = problem::of_gateway(error, None, None);
-            item(NAME, Some(false), format!("{place}：{}", problem.message.zh), format!("{place}: {}", problem.message.en))
+            item(
+                NAME,
+                Some(false),
+                format!("{place}：{}", problem.message.zh),
+                format!("{place}: {}", problem.message.en),
+            )
         }
-        Answered::Otherwise(error @ (GatewayError::Refused { .. } | GatewayError::Unverified { .. } | GatewayError::Unreadable { .. })) => {
+        Answered::Otherwise(
+            error @ (GatewayError::Refused { .. } | GatewayError::Unverified { .. } | GatewayError::Unreadable { .. }),
+        ) => {
             let problem = problem::of_gateway(error, None, None);
             let why = problem.why.unwrap_or_else(|| problem.message.clone());
             item(
@@ -255,6 +332,11 @@ fn reachable(profile: &Profile, answer: &Answered<'_>) -> MerchantCheckItem {
             format!("{place} 有应答，但拒绝了签名：{said}。核对商户号、序列号和私钥。"),
             format!("{place} answers, but refused the signature: {said}. Compare mchid, serial and key."),
         ),
-        _ => item(NAME, Some(true), format!("{place} 有应答，签名被接受。"), format!("{place} answers and took the signature.")),
+        _ => item(
+            NAME,
+            Some(true),
+            format!("{place} 有应答，签名被接受。"),
+            format!("{place} answers and took the signature."),
+        ),
     }
 }

@@ -1,9 +1,9 @@
 //! A merchant before it is written: every piece read and judged by itself, then whether they belong together. What
 //! comes out of here can be kept as it is; what doesn't come out changed nothing.
 
+use super::Profile;
 use super::address;
 use super::input::{MerchantInput, MerchantPatch};
-use super::Profile;
 use crate::problem::{self, of_key};
 use crate::secret::Secret;
 use crate::wire::Problem;
@@ -58,15 +58,16 @@ impl Draft {
         let (private_key, bundled) = private_key(&input.private_key, &mchid)?;
         let certificate = input.certificate.as_deref().map(certificate).transpose()?.or(bundled);
         let typed = input.serial_no.as_deref().map(SerialNo::parse).transpose()?;
-        let serial_no = typed.or_else(|| certificate.as_ref().map(|found| found.serial().clone())).ok_or_else(|| {
-            FieldError::new(
-                "serial_no",
-                "required",
-                "",
-                "is missing: openssl x509 -noout -serial -in apiclient_cert.pem, or give the certificate",
-                "没有填写：openssl x509 -noout -serial -in apiclient_cert.pem，或给出证书文件",
-            )
-        })?;
+        let serial_no =
+            typed.or_else(|| certificate.as_ref().map(|found| found.serial().clone())).ok_or_else(|| {
+                FieldError::new(
+                    "serial_no",
+                    "required",
+                    "",
+                    "is missing: openssl x509 -noout -serial -in apiclient_cert.pem, or give the certificate",
+                    "没有填写：openssl x509 -noout -serial -in apiclient_cert.pem，或给出证书文件",
+                )
+            })?;
         let base_url = address::base_url(input.base_url.as_deref())?;
         let live = address::is_live(&base_url);
         let draft = Draft {
@@ -121,7 +122,11 @@ impl Draft {
         }
         let public_key = match (&patch.public_key_id, &patch.public_key) {
             (None, None) => profile.public_key(),
-            (Some(id), None) => profile.public_key().map(|(_, key)| PublicKeyId::parse(id).map(|id| (id, key))).transpose()?,
+            // the id alone mends a mistyped one; without a key to name it says nothing
+            (Some(id), None) if profile.public_key_id.is_some() => {
+                let id = PublicKeyId::parse(id)?;
+                profile.public_key().map(|(_, key)| (id, key))
+            }
             (id, pem) => {
                 let known = profile.public_key_id.as_ref().map(PublicKeyId::as_str);
                 public_key(id.as_deref().or(known), pem.as_deref())?
@@ -129,7 +134,6 @@ impl Draft {
         };
         let draft = Draft {
             name: profile.name.clone(),
-            mchid,
             appid: patch.appid.as_deref().map(Appid::parse).transpose()?.unwrap_or_else(|| profile.appid.clone()),
             serial_no,
             private_key,
@@ -145,9 +149,12 @@ impl Draft {
             platform: platform_certificates,
             public_key,
             notify_url,
-            // another gateway is another question: live mode is asked for again
-            live_enabled: patch.live_enabled.unwrap_or(profile.live_enabled && base_url == profile.base_url),
+            // another gateway or merchant number is another question: live mode is asked for again
+            live_enabled: patch
+                .live_enabled
+                .unwrap_or(profile.live_enabled && base_url == profile.base_url && mchid == profile.mchid),
             base_url,
+            mchid,
         };
         draft.belongs_together()?;
         Ok(draft)
@@ -170,7 +177,11 @@ impl Draft {
                 return Err(problem::new(
                     "SERIAL_NOT_OF_CERTIFICATE",
                     format!("序列号 {} 不是这张商户证书的，证书的序列号是 {}。", self.serial_no, certificate.serial()),
-                    format!("The serial {} is not this certificate's; its serial is {}.", self.serial_no, certificate.serial()),
+                    format!(
+                        "The serial {} is not this certificate's; its serial is {}.",
+                        self.serial_no,
+                        certificate.serial()
+                    ),
                     "填证书的序列号：openssl x509 -noout -serial -in apiclient_cert.pem",
                     "Give the certificate's own serial: openssl x509 -noout -serial -in apiclient_cert.pem",
                 )
@@ -181,7 +192,10 @@ impl Draft {
             return Err(problem::new(
                 "SERIAL_OF_PLATFORM",
                 format!("序列号 {} 是平台证书的，这里要商户证书的。", self.serial_no),
-                format!("The serial {} is a platform certificate's; the merchant certificate's is wanted.", self.serial_no),
+                format!(
+                    "The serial {} is a platform certificate's; the merchant certificate's is wanted.",
+                    self.serial_no
+                ),
                 "填 apiclient_cert.pem 的序列号。",
                 "Give the serial of apiclient_cert.pem.",
             )
@@ -209,7 +223,8 @@ impl Draft {
 fn private_key(file: &Secret, mchid: &Mchid) -> Result<(PrivateKey, Option<Certificate>), Problem> {
     const FIELD: &str = "private_key";
     let bundle = |bytes: &[u8]| {
-        let opened = pkcs12::open(bytes, mchid.as_str()).map_err(|error| of_key(&error, FIELD, "apiclient_cert.p12"))?;
+        let opened =
+            pkcs12::open(bytes, mchid.as_str()).map_err(|error| of_key(&error, FIELD, "apiclient_cert.p12"))?;
         Ok((opened.0, Some(opened.1)))
     };
     // DER of a bundle is a SEQUENCE with a long length: no text begins so
@@ -255,7 +270,8 @@ fn public_key(id: Option<&str>, pem: Option<&str>) -> Result<Option<(PublicKeyId
         (None, Some(_)) => Err(missing("public_key_id", "public_key").into()),
         (Some(id), Some(pem)) => {
             let id = PublicKeyId::parse(id)?;
-            let key = PublicKey::from_pem(pem.as_bytes()).map_err(|error| of_key(&error, "public_key", "pub_key.pem"))?;
+            let key =
+                PublicKey::from_pem(pem.as_bytes()).map_err(|error| of_key(&error, "public_key", "pub_key.pem"))?;
             Ok(Some((id, key)))
         }
     }

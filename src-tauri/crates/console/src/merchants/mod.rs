@@ -17,7 +17,7 @@ pub use verbs::{SignInput, SignedRequest};
 use crate::outside::Outside;
 use crate::problem;
 use crate::secret::Secret;
-use crate::store::{MerchantRow, PlatformRow, SealedRow, Store, StoreError, View};
+use crate::store::{MerchantRow, PlatformRow, SealedRow, Store, StoreError, VaultRow, View};
 use crate::vault::{Vault, VaultError};
 use crate::wire::Problem;
 use std::collections::HashMap;
@@ -75,7 +75,10 @@ impl Profile {
         Err(problem::new(
             "LIVE_READ_ONLY",
             format!("商户 {} 连接的是真实的微信支付，目前只读：没有下单、关单或退款。", self.name),
-            format!("The merchant {} is on the real WeChat Pay and read-only: nothing was ordered, closed or refunded.", self.name),
+            format!(
+                "The merchant {} is on the real WeChat Pay and read-only: nothing was ordered, closed or refunded.",
+                self.name
+            ),
             "确认无误后，在设置里为该商户打开实盘写入。",
             "When you mean it, switch live writing on for this merchant in the settings.",
         ))
@@ -125,6 +128,7 @@ struct Rows {
     merchant: MerchantRow,
     secrets: Vec<SealedRow>,
     platform: Vec<PlatformRow>,
+    vault: Option<VaultRow>,
     revision: i64,
 }
 
@@ -133,7 +137,7 @@ impl Rows {
         let revision = view.merchants_revision()?;
         let Some(merchant) = view.merchant(name)? else { return Ok(None) };
         let (secrets, platform) = (view.merchant_secrets(merchant.id)?, view.platform_certificates(merchant.id)?);
-        Ok(Some(Rows { merchant, secrets, platform, revision }))
+        Ok(Some(Rows { merchant, secrets, platform, vault: view.vault()?, revision }))
     }
 }
 
@@ -214,7 +218,12 @@ impl Merchants {
     }
 
     async fn open(&self, rows: Rows) -> Result<Remembered, Problem> {
-        let vault_key = self.inner.vault.key().await?;
+        let mut vault_key = self.inner.vault.key().await?;
+        if !vault_key.opens(rows.vault.as_ref()) {
+            // another process emptied the vault and made a new one
+            self.inner.vault.forget().await;
+            vault_key = self.inner.vault.key().await?;
+        }
         let now = self.inner.outside.now();
         let row = rows.merchant;
         let open = |field: &str| -> Result<Option<Secret>, VaultError> {

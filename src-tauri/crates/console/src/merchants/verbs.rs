@@ -16,7 +16,7 @@ use wechatpay::error::FieldError;
 const KEY_FILE: u64 = 64 * 1024;
 
 /// A request to sign without sending it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, specta::Type)]
 pub struct SignInput {
     /// `GET`, `POST` …
     pub method: String,
@@ -27,6 +27,7 @@ pub struct SignInput {
     pub body: Vec<u8>,
     /// Unix seconds; now if left out.
     #[serde(default)]
+    #[specta(type = Option<u32>)]
     pub timestamp: Option<i64>,
     /// A fresh one if left out.
     #[serde(default)]
@@ -34,7 +35,7 @@ pub struct SignInput {
 }
 
 /// A signed request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, specta::Type)]
 pub struct SignedRequest {
     /// The five lines.
     pub sign_string: String,
@@ -168,11 +169,20 @@ impl Console {
         let target = target_of(&input.url)?;
         let method = input.method.to_ascii_uppercase();
         if !(1..=16).contains(&method.len()) || !method.bytes().all(|b| b.is_ascii_alphabetic()) {
-            return Err(FieldError::new("method", "letters", &input.method, "must be an HTTP method like POST", "须为 HTTP 方法，如 POST").into());
+            return Err(FieldError::new(
+                "method",
+                "letters",
+                &input.method,
+                "must be an HTTP method like POST",
+                "须为 HTTP 方法，如 POST",
+            )
+            .into());
         }
         let nonce = input.nonce.unwrap_or_else(|| self.desk.outside.nonce());
         if nonce.is_empty() || nonce.len() > 128 || nonce.bytes().any(|b| !b.is_ascii_graphic() || b == b'"') {
-            return Err(FieldError::new("nonce", "charset", &nonce, "must be letters and digits", "须为字母和数字").into());
+            return Err(
+                FieldError::new("nonce", "charset", &nonce, "must be letters and digits", "须为字母和数字").into()
+            );
         }
         let timestamp = input.timestamp.unwrap_or_else(|| self.desk.outside.now().as_second());
         let signed = profile.signer.authorization(&method, &target, &input.body, timestamp, &nonce);
@@ -240,7 +250,15 @@ fn key_file(path: &Path) -> Result<Vec<u8>, Problem> {
 
 /// Path and query of a URL, as they would stand on the request line.
 fn target_of(url: &str) -> Result<String, FieldError> {
-    let wrong = || FieldError::new("url", "path", url, "must be a path like /v3/certificates or a full URL", "须为 /v3/certificates 这样的路径，或完整地址");
+    let wrong = || {
+        FieldError::new(
+            "url",
+            "path",
+            url,
+            "must be a path like /v3/certificates or a full URL",
+            "须为 /v3/certificates 这样的路径，或完整地址",
+        )
+    };
     if url.len() > 8_192 || url.bytes().any(|b| b.is_ascii_control() || b == b' ') {
         return Err(wrong());
     }

@@ -178,12 +178,10 @@ impl View<'_> {
 
     /// The sealed secrets of a profile.
     pub(crate) fn merchant_secrets(&self, id: i64) -> Result<Vec<SealedRow>, StoreError> {
-        let mut rows = self
-            .conn
-            .prepare_cached("SELECT field, sealed, set_at FROM merchant_secrets WHERE merchant_id = ?1")?;
-        let read = |row: &Row<'_>| {
-            Ok(SealedRow { field: row.get(0)?, sealed: row.get(1)?, set_at: instant(row.get(2)?) })
-        };
+        let mut rows =
+            self.conn.prepare_cached("SELECT field, sealed, set_at FROM merchant_secrets WHERE merchant_id = ?1")?;
+        let read =
+            |row: &Row<'_>| Ok(SealedRow { field: row.get(0)?, sealed: row.get(1)?, set_at: instant(row.get(2)?) });
         Ok(rows.query_map([id], read)?.collect::<Result<_, _>>()?)
     }
 
@@ -192,9 +190,8 @@ impl View<'_> {
         let mut rows = self.conn.prepare_cached(
             "SELECT serial_no, pem, seen_at FROM platform_certificates WHERE merchant_id = ?1 ORDER BY serial_no",
         )?;
-        let read = |row: &Row<'_>| {
-            Ok(PlatformRow { serial_no: row.get(0)?, pem: row.get(1)?, seen_at: instant(row.get(2)?) })
-        };
+        let read =
+            |row: &Row<'_>| Ok(PlatformRow { serial_no: row.get(0)?, pem: row.get(1)?, seen_at: instant(row.get(2)?) });
         Ok(rows.query_map([id], read)?.collect::<Result<_, _>>()?)
     }
 }
@@ -236,7 +233,8 @@ impl Tx<'_> {
             ])?;
         let id = self.conn.last_insert_rowid();
         self.merchant_belongings(id, secrets, certificates)?;
-        self.conn.execute("UPDATE merchants_state SET current = coalesce(current, ?1), revision = revision + 1", [id])?;
+        self.conn
+            .execute("UPDATE merchants_state SET current = coalesce(current, ?1), revision = revision + 1", [id])?;
         Ok(id)
     }
 
@@ -268,7 +266,12 @@ impl Tx<'_> {
         self.merchants_changed()
     }
 
-    fn merchant_belongings(&self, id: i64, secrets: &[SealedRow], certificates: &[PlatformRow]) -> Result<(), StoreError> {
+    fn merchant_belongings(
+        &self,
+        id: i64,
+        secrets: &[SealedRow],
+        certificates: &[PlatformRow],
+    ) -> Result<(), StoreError> {
         for secret in secrets {
             self.conn
                 .prepare_cached(
@@ -294,7 +297,12 @@ impl Tx<'_> {
     }
 
     /// What a download brought: keeps the certificates in `found`, forgets those of serial `gone`.
-    pub(crate) fn certificates_refreshed(&self, id: i64, found: &[PlatformRow], gone: &[String]) -> Result<(), StoreError> {
+    pub(crate) fn certificates_refreshed(
+        &self,
+        id: i64,
+        found: &[PlatformRow],
+        gone: &[String],
+    ) -> Result<(), StoreError> {
         self.certificates_keep(id, found)?;
         for serial in gone {
             self.conn
@@ -310,9 +318,11 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Forgets a profile with its secrets and certificates; if it was the current one, the first by name is.
+    /// Forgets a profile with its secrets and certificates; if it was the current one, the first by name is. With the
+    /// last secret the vault is forgotten too: a lost key or passphrase must not bar the way for ever.
     pub(crate) fn merchant_delete(&self, id: i64) -> Result<(), StoreError> {
         self.conn.execute("DELETE FROM merchants WHERE id = ?1", [id])?;
+        self.conn.execute("DELETE FROM vault WHERE NOT EXISTS (SELECT 1 FROM merchant_secrets)", [])?;
         self.conn.execute(
             "UPDATE merchants_state SET revision = revision + 1,
                     current = coalesce(current, (SELECT id FROM merchants ORDER BY name LIMIT 1))",

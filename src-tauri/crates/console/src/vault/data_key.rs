@@ -24,7 +24,12 @@ const KEYCHAIN_ASKING: Duration = Duration::from_secs(30);
 type Key = Zeroizing<[u8; 32]>;
 
 /// Argon2id over the passphrase without the line end of its file.
-pub(super) fn from_passphrase(passphrase: &Secret, salt: &[u8], memory_kib: u32, passes: u32) -> Result<Key, VaultError> {
+pub(super) fn from_passphrase(
+    passphrase: &Secret,
+    salt: &[u8],
+    memory_kib: u32,
+    passes: u32,
+) -> Result<Key, VaultError> {
     let text = passphrase.expose();
     let text = text.strip_suffix(b"\n").unwrap_or(text);
     let text = text.strip_suffix(b"\r").unwrap_or(text);
@@ -50,7 +55,8 @@ pub(super) async fn from_keychain(account: &str, interactive: bool) -> Result<Ke
     ask(patience, move || {
         let entry = keyring::Entry::new(SERVICE, &account).map_err(|error| error.to_string())?;
         let text = entry.get_password().map(Zeroizing::new).map_err(|error| error.to_string())?;
-        let bytes = STANDARD.decode(text.as_bytes()).map(Zeroizing::new).map_err(|_| "not a key of this program".to_owned())?;
+        let bytes =
+            STANDARD.decode(text.as_bytes()).map(Zeroizing::new).map_err(|_| "not a key of this program".to_owned())?;
         let key: [u8; 32] = bytes.as_slice().try_into().map_err(|_| "not a key of this program".to_owned())?;
         Ok(Zeroizing::new(key))
     })

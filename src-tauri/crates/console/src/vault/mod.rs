@@ -21,6 +21,8 @@ use zeroize::Zeroizing;
 /// Sealed under the data key when the vault is made; opening it proves that a key is the right one.
 const PROOF: &[u8] = b"this vault opens";
 const NONCE: usize = 12;
+/// The problem's code of [`VaultError::Changed`].
+pub(crate) const VAULT_CHANGED: &str = "VAULT_CHANGED";
 
 /// Where the data key is kept. The word in the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
@@ -89,6 +91,9 @@ pub(crate) enum VaultError {
     /// A sealed value that doesn't open; names the field.
     #[error("the sealed {0} can't be opened")]
     Damaged(String),
+    /// Another process emptied the vault meanwhile; the same work goes through with the key of the new one.
+    #[error("the vault was made anew meanwhile")]
+    Changed,
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -116,13 +121,22 @@ struct Inner {
     passphrase: Option<Secret>,
     interactive: bool,
     outside: Outside,
-    opened: tokio::sync::Mutex<Option<Arc<DataKey>>>,
+    opened: tokio::sync::Mutex<Opened>,
     notices: Mutex<Vec<Bilingual>>,
+}
+
+#[derive(Default)]
+struct Opened {
+    key: Option<Arc<DataKey>>,
+    /// The proof that our passphrase failed: making its key again would only cost the same time and memory again.
+    refused: Option<Vec<u8>>,
 }
 
 /// The open data key.
 pub(crate) struct DataKey {
     bytes: Zeroizing<[u8; 32]>,
+    /// Of the vault that it opens: tells one vault from the next in the same store.
+    proof: Vec<u8>,
 }
 
 impl std::fmt::Debug for DataKey {
@@ -132,12 +146,23 @@ impl std::fmt::Debug for DataKey {
 }
 
 impl DataKey {
+    /// Is this the key of the vault that the store has now? Another process may have emptied it and made a new one.
+    pub(crate) fn opens(&self, row: Option<&VaultRow>) -> bool {
+        row.is_some_and(|row| row.proof == self.proof)
+    }
+
     fn cipher(&self) -> Aes256Gcm {
         Aes256Gcm::new((&*self.bytes).into())
     }
 
     /// Seals a secret for one field of one merchant: it opens nowhere else.
-    pub(crate) fn seal(&self, outside: &Outside, merchant: &str, field: &str, secret: &[u8]) -> Result<Vec<u8>, VaultError> {
+    pub(crate) fn seal(
+        &self,
+        outside: &Outside,
+        merchant: &str,
+        field: &str,
+        secret: &[u8],
+    ) -> Result<Vec<u8>, VaultError> {
         let mut nonce = [0_u8; NONCE];
         outside.fill(&mut nonce);
         let aad = place(merchant, field);
@@ -170,14 +195,20 @@ fn place(merchant: &str, field: &str) -> Vec<u8> {
 
 impl Vault {
     /// The vault of `store`; opens nothing yet. `interactive`: somebody may be asked by the keychain.
-    pub(crate) fn new(store: Store, data_dir: PathBuf, passphrase: Option<Secret>, interactive: bool, outside: Outside) -> Self {
+    pub(crate) fn new(
+        store: Store,
+        data_dir: PathBuf,
+        passphrase: Option<Secret>,
+        interactive: bool,
+        outside: Outside,
+    ) -> Self {
         let inner = Inner {
             store,
             data_dir,
             passphrase,
             interactive,
             outside,
-            opened: tokio::sync::Mutex::new(None),
+            opened: tokio::sync::Mutex::new(Opened::default()),
             notices: Mutex::new(Vec::new()),
         };
         Vault { inner: Arc::new(inner) }
@@ -189,15 +220,28 @@ impl Vault {
     /// [`VaultError`] says what is missing; a store that is sealed is never given a new key.
     pub(crate) async fn key(&self) -> Result<Arc<DataKey>, VaultError> {
         let mut opened = self.inner.opened.lock().await;
-        if let Some(key) = &*opened {
+        if let Some(key) = &opened.key {
             return Ok(key.clone());
         }
         let key = match self.description().await? {
-            Some(found) => self.unlock(found).await?,
+            Some(found) if opened.refused.as_ref() == Some(&found.proof) => return Err(VaultError::PassphraseWrong),
+            Some(found) => {
+                let proof = found.proof.clone();
+                let unlocked = self.unlock(found).await;
+                if unlocked.as_ref().is_err_and(|error| *error == VaultError::PassphraseWrong) {
+                    opened.refused = Some(proof);
+                }
+                unlocked?
+            }
             None => self.make().await?,
         };
-        *opened = Some(key.clone());
+        opened.key = Some(key.clone());
         Ok(key)
+    }
+
+    /// The vault is not the one that was opened: the next secret opens, or makes, the one that is there.
+    pub(crate) async fn forget(&self) {
+        self.inner.opened.lock().await.key = None;
     }
 
     /// Which way is in use.
@@ -241,10 +285,14 @@ impl Vault {
             VaultWay::Keychain => data_key::from_keychain(&account(&found.salt), self.inner.interactive).await?,
             VaultWay::KeyFile | VaultWay::None => data_key::read_key_file(&self.key_file())?,
         };
-        let key = DataKey { bytes };
+        let key = DataKey { bytes, proof: found.proof.clone() };
         let fits = key.open("", "proof", &found.proof).is_ok_and(|proof| proof.as_slice() == PROOF);
         if !fits {
-            return Err(if found.way == VaultWay::Passphrase { VaultError::PassphraseWrong } else { VaultError::WrongKey });
+            return Err(if found.way == VaultWay::Passphrase {
+                VaultError::PassphraseWrong
+            } else {
+                VaultError::WrongKey
+            });
         }
         if found.way != VaultWay::Passphrase && self.inner.passphrase.is_some() {
             self.notice(
@@ -266,23 +314,19 @@ impl Vault {
         let bytes = if self.inner.passphrase.is_some() {
             made.way = VaultWay::Passphrase;
             self.from_passphrase(&made).await?
-        } else if self.inner.interactive
-            && data_key::into_keychain(&account(&made.salt), fresh.clone()).await.is_ok()
-        {
+        } else if self.inner.interactive && data_key::into_keychain(&account(&made.salt), fresh.clone()).await.is_ok() {
             made.way = VaultWay::Keychain;
             fresh
         } else {
             made.way = VaultWay::KeyFile;
             data_key::read_or_make_key_file(&self.key_file(), fresh)?
         };
-        let key = DataKey { bytes };
+        let mut key = DataKey { bytes, proof: Vec::new() };
         made.proof = key.seal(outside, "", "proof", PROOF)?;
+        key.proof = made.proof.clone();
         let row = made.to_row(outside.now());
-        let kept = self
-            .inner
-            .store
-            .write(move |tx| -> Result<VaultRow, StoreError> { tx.vault_keep_first(&row) })
-            .await?;
+        let kept =
+            self.inner.store.write(move |tx| -> Result<VaultRow, StoreError> { tx.vault_keep_first(&row) }).await?;
         // another process may have been first: then its way counts
         let kept = Description::from_row(kept).ok_or_else(|| VaultError::Damaged("vault".to_owned()))?;
         if kept != made {

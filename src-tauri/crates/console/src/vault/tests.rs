@@ -1,9 +1,10 @@
 //! Each way to keep the data key, what happens when it is wrong or gone, and that a sealed value opens in its place only.
 
 use super::*;
+use crate::outside;
 use wechatpay::time::Timestamp;
 
-fn outside() -> Outside {
+fn still() -> Outside {
     Outside::fixed(Timestamp::UNIX_EPOCH, 3)
 }
 
@@ -14,8 +15,8 @@ fn vault(folder: &std::path::Path, passphrase: Option<&str>) -> Vault {
 
 #[test]
 fn a_sealed_value_opens_only_in_its_place() {
-    let key = DataKey { bytes: Zeroizing::new([7; 32]) };
-    let sealed = key.seal(&outside(), "shop", "api_v3_key", b"canary-secret").expect("sealed");
+    let key = DataKey { bytes: Zeroizing::new([7; 32]), proof: Vec::new() };
+    let sealed = key.seal(&still(), "shop", "api_v3_key", b"canary-secret").expect("sealed");
     assert!(!sealed.windows(6).any(|part| part == b"canary"));
     assert_eq!(key.open("shop", "api_v3_key", &sealed).expect("opened").as_slice(), b"canary-secret");
     let damaged = |field: &str| Err(VaultError::Damaged(field.to_owned()));
@@ -28,7 +29,7 @@ fn a_sealed_value_opens_only_in_its_place() {
         assert!(key.open("shop", "api_v3_key", &flipped).is_err(), "byte {at}");
         flipped[at] ^= 1;
     }
-    assert!(DataKey { bytes: Zeroizing::new([8; 32]) }.open("shop", "api_v3_key", &sealed).is_err());
+    assert!(DataKey { bytes: Zeroizing::new([8; 32]), proof: Vec::new() }.open("shop", "api_v3_key", &sealed).is_err());
 }
 
 #[tokio::test]
@@ -62,7 +63,9 @@ async fn a_lost_or_changed_key_file_is_named() {
     let bytes = std::fs::read(&file).expect("read");
     std::fs::remove_file(&file).expect("removed");
     assert!(matches!(vault(folder.path(), None).key().await, Err(VaultError::KeyFile { .. })), "never a new key");
-    for (content, wrong_key) in [(&b"short"[..], false), (b"", false), (b"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n", true)] {
+    for (content, wrong_key) in
+        [(&b"short"[..], false), (b"", false), (b"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n", true)]
+    {
         let _ = std::fs::remove_file(&file);
         outside::write_private(&file, content).expect("written");
         let error = vault(folder.path(), None).key().await.expect_err("refused");
@@ -80,7 +83,10 @@ async fn a_passphrase_seals_and_only_it_opens() {
     let key = vault(folder.path(), Some("canary phrase\n")).key().await.expect("a key");
     assert!(!folder.path().join("vault.key").exists());
     assert_eq!(*vault(folder.path(), Some("canary phrase")).key().await.expect("the key").bytes, *key.bytes);
-    assert_eq!(vault(folder.path(), Some("canary phrase ")).key().await.expect_err("wrong"), VaultError::PassphraseWrong);
+    assert_eq!(
+        vault(folder.path(), Some("canary phrase ")).key().await.expect_err("wrong"),
+        VaultError::PassphraseWrong
+    );
     assert_eq!(vault(folder.path(), None).key().await.expect_err("missing"), VaultError::PassphraseMissing);
     let status = vault(folder.path(), None).status().await.expect("status");
     assert_eq!((status.way, status.place), (VaultWay::Passphrase, None));
@@ -88,6 +94,10 @@ async fn a_passphrase_seals_and_only_it_opens() {
 
 #[test]
 fn errors_and_debug_hold_no_secret() {
-    let shown = format!("{:?} {}", DataKey { bytes: Zeroizing::new(*b"canary-canary-canary-canary-cana") }, VaultError::WrongKey);
+    let shown = format!(
+        "{:?} {}",
+        DataKey { bytes: Zeroizing::new(*b"canary-canary-canary-canary-cana"), proof: Vec::new() },
+        VaultError::WrongKey
+    );
     assert!(!shown.contains("canary"));
 }
