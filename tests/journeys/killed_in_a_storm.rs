@@ -61,7 +61,7 @@ async fn nothing_acknowledged_is_lost() {
         assert_eq!(status, 200);
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
-    let paid = guitai.json(&["order", "list", "--state", "SUCCESS", "--limit", "1000"]);
+    let paid = guitai.json(&["order", "list", "--state", "SUCCESS", "--limit", "500"]);
     assert_eq!(paid["items"].as_array().unwrap().len(), ORDERS);
     for no in &numbers {
         let applied = guitai.json(&["callback", "list", "--out-trade-no", no, "--verdict", "applied"]);

@@ -11,3 +11,4 @@ mod refund_after_timeout;
 mod replayed_callback;
 mod restart;
 mod rotated_certificate;
+mod sdks;

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::broadcast::Receiver;
 use trace::{Failed, Trace};
 use wechatpay::money::Fen;
-use wechatpay_sandbox::Sandbox;
+use wechatpay_sandbox::{PayCommand, PayOutcome, RedeliverFault, Sandbox};
 
 /// What is sold in the demo, in fen.
 const PRICE: Fen = Fen::new(1250);
@@ -133,7 +133,7 @@ async fn one_payment(
     let params = trace.check("pay_params", console.pay_params(m, &no).await)?;
     let mut with_app = params.clone();
     with_app["appId"] = json!(order.appid);
-    let verdict = sandbox.check_pay_params(with_app).await;
+    let verdict = sandbox.check_pay_params(with_app);
     trace.check("pay_params", if verdict.ok { Ok(()) } else { Err(refused_by_client(&verdict.err_msg)) })?;
     trace.ok(
         "pay_params",
@@ -144,7 +144,8 @@ async fn one_payment(
         ),
     );
 
-    let paid = trace.check("payer_paid", sandbox.pay(wechatpay_sandbox::PayCommand::success(&no)).await.map_err(|error| control(&error)))?;
+    let payment = PayCommand { out_trade_no: Some(no.clone()), outcome: PayOutcome::Success, ..PayCommand::default() };
+    let paid = trace.check("payer_paid", sandbox.pay(payment).await.map_err(|error| control(&error)))?;
     let transaction_id = paid["transaction_id"].as_str().unwrap_or_default().to_owned();
     trace.ok(
         "payer_paid",
@@ -205,7 +206,7 @@ async fn one_payment(
         ),
     );
 
-    let forged = redelivered(trace, "forgery_rejected", sandbox, &notification, Some("bad_signature"), deliveries, Verdict::Rejected).await?;
+    let forged = redelivered(trace, "forgery_rejected", sandbox, &notification, Some(RedeliverFault::BadSignature), deliveries, Verdict::Rejected).await?;
     trace.ok(
         "forgery_rejected",
         json!({ "verdict": forged.verdict, "reason": forged.reason, "http_status": forged.http_status }),
@@ -217,7 +218,7 @@ async fn one_payment(
 
     let input = RefundInput { amount: None, reason: Some(trace.pick("演示退款", "Demo refund").to_owned()), out_refund_no: None };
     let refund = trace.check("refunded", console.order_refund(m, &no, input).await)?;
-    sandbox.advance(2).await;
+    trace.check("refunded", sandbox.advance(2).await.map_err(|error| control(&error)))?;
     let settled = |callback: &Callback| callback.event_type.as_deref() == Some("REFUND.SUCCESS");
     let callback = trace.check("refunded", next(deliveries, settled).await)?;
     let refunded = trace.check("refunded", console.order_show(m, &no).await)?;
@@ -240,7 +241,7 @@ async fn redelivered(
     step: &'static str,
     sandbox: &Sandbox,
     notification: &str,
-    fault: Option<&str>,
+    fault: Option<RedeliverFault>,
     deliveries: &mut Receiver<Callback>,
     expected: Verdict,
 ) -> Result<Callback, Failed> {

@@ -8,6 +8,7 @@
 mod callback;
 mod catch;
 mod certify;
+mod chinese;
 mod decrypt;
 mod demo;
 mod desk;
@@ -115,7 +116,9 @@ pub struct Context {
 
 fn main() -> ExitCode {
     let language = Language::of_environment();
-    let matches = match Cli::command().try_get_matches() {
+    let command = Cli::command();
+    let command = if language == Language::Zh { chinese::translated(command) } else { command };
+    let matches = match command.try_get_matches() {
         Ok(matches) => matches,
         Err(error) => return wrong_arguments(&error, language),
     };

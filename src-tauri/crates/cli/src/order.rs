@@ -89,7 +89,7 @@ pub struct FilterArgs {
     #[arg(long, value_name = "T")]
     until: Option<String>,
     /// How many at most
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=500))]
     limit: u32,
     /// Cursor: the `next` of the page before
     #[arg(long, value_name = "CURSOR")]

@@ -40,8 +40,29 @@ pub fn failed(error: SandboxError) -> Failure {
     match error {
         SandboxError::PortInUse { port } => Failure::refused(
             "PORT_IN_USE",
-            both(format!("端口 {port} 已被占用。"), format!("The port {port} is in use.")),
+            both(format!("端口 {port} 已被另一个程序占用。"), format!("The port {port} is in use by another program.")),
             both("换一个端口，或用 0 取任意空闲端口。", "Choose another port, or 0 for any that is free."),
+        ),
+        SandboxError::FolderInUse { folder } => Failure::refused(
+            "DATA_DIR_IN_USE",
+            both(
+                format!("{} 正被另一个沙箱使用。", folder.display()),
+                format!("{} is in use by another sandbox.", folder.display()),
+            ),
+            both("结束那个沙箱，或用 --data-dir 换一个目录。", "End that one, or choose another folder with --data-dir."),
+        ),
+        SandboxError::Folder { folder, error } => Failure::refused(
+            "DATA_DIR_NOT_WRITABLE",
+            both(
+                format!("无法写入目录 {}：{error}", folder.display()),
+                format!("The folder {} can't be written: {error}", folder.display()),
+            ),
+            both("检查权限，或用 --data-dir 换一个目录。", "Check the permissions, or choose another with --data-dir."),
+        ),
+        other => Failure::refused(
+            "SANDBOX_FAILED",
+            both(format!("沙箱无法启动：{other}"), format!("The sandbox doesn't start: {other}")),
+            both("检查数据目录，或用 --data-dir 换一个目录。", "Check the data folder, or choose another with --data-dir."),
         ),
     }
 }

@@ -1,0 +1,159 @@
+//! The help in Chinese: what clap shows, said again. The English sentence is the key, so what has no translation yet is
+//! shown in English, and a test names it.
+
+use clap::Command;
+use clap::builder::StyledStr;
+
+/// English, Chinese.
+#[rustfmt::skip]
+const SENTENCES: &[(&str, &str)] = &[
+    ("WeChat Pay APIv3 on your own machine: orders, callbacks, signatures, and a sandbox to try it all on", "在自己的机器上用微信支付 APIv3：订单、回调、签名，以及可以试一切的沙箱"),
+    ("Run one payment end to end against the built-in sandbox, and explain each step", "在内置沙箱上完整走一笔支付，并解释每一步"),
+    ("Serve a pretend WeChat Pay on 127.0.0.1, with its own keys, clock and faults", "在 127.0.0.1 提供一个模拟的微信支付，有自己的密钥、时钟和故障"),
+    ("Merchant profiles: who you are at WeChat Pay, and with which keys", "商户：你在微信支付的身份和密钥"),
+    ("Serve the callback listener: verify, decrypt, record and answer what WeChat Pay sends", "监听回调：验签、解密、记录并应答微信支付发来的通知"),
+    ("A practice target that prints every request it gets and answers as told", "练习用的接收端：打印收到的每个请求，按要求应答"),
+    ("Orders: create, prepay, query, close, refund, export", "订单：创建、下单、查询、关单、退款、导出"),
+    ("Callbacks: what came, what was checked, what it changed", "回调：收到了什么、检查了什么、改动了什么"),
+    ("Examine a merchant backend's callback URL: play WeChat Pay and see which duties it meets", "体检商户后端的回调地址：扮演微信支付，看它尽到了哪些义务"),
+    ("Sign a request with the merchant's key, and show the text that was signed", "用商户私钥签名一个请求，并显示签名串"),
+    ("Check the signature of an answer or a notification", "验证应答或通知的签名"),
+    ("Decrypt the resource of a notification or a platform certificate", "解密通知或平台证书的 resource"),
+    ("Which mistake made a signature, notification or pay params fail", "找出签名、通知或支付参数错在哪里"),
+    ("Where the store and the key files live [env: GUITAI_DATA_DIR] [default: the per-user data folder]", "数据和密钥文件所在的目录 [环境变量: GUITAI_DATA_DIR] [默认: 用户数据目录]"),
+    ("Merchant profile [default: the current one]", "商户 [默认: 当前商户]"),
+    ("JSON on stdout: one document, or an object a line for commands that go on", "标准输出为 JSON：一个文档；持续运行的命令每行一个对象"),
+    ("Port of the gateway; 0 takes any that is free", "网关端口；0 取任意空闲端口"),
+    ("Port of the proxy that answers for WeChat Pay's own host names; 0 takes any that is free", "代理端口，代理以微信支付的域名应答；0 取任意空闲端口"),
+    ("How many merchants, each with keys of its own", "商户个数，各有自己的密钥"),
+    ("Port on 127.0.0.1; 0 takes any that is free", "127.0.0.1 上的端口；0 取任意空闲端口"),
+    ("HTTP status of every answer", "每次应答的 HTTP 状态码"),
+    ("Seconds before each answer, such as 6 to be slower than WeChat Pay waits", "应答前等待的秒数，例如 6 会慢过微信支付的等待时间"),
+    ("Ready line of a sandbox: verify and decrypt what comes with its keys", "沙箱的就绪信息：用它的密钥验签并解密"),
+    ("Add a profile", "添加商户"),
+    ("List profiles", "列出商户"),
+    ("Show a profile; secrets only as set or not set", "显示商户；密钥只显示是否已设置"),
+    ("Do the key, the certificate, the serial and the APIv3 key belong together", "检查私钥、证书、序列号和 APIv3 密钥是否吻合"),
+    ("Change a profile; a changed APIv3 key leaves the old one good for callbacks for 24 h", "修改商户；换 APIv3 密钥后，旧密钥 24 小时内仍可解密回调"),
+    ("Make a profile the current one", "设为当前商户"),
+    ("Remove a profile and its secrets; its orders and callbacks are kept", "移除商户及其密钥；订单和回调保留"),
+    ("A name of your own", "自己取的名称"),
+    ("Profile", "商户名称"),
+    ("Profile [default: --merchant, else the current one]", "商户名称 [默认: --merchant，否则当前商户]"),
+    ("Ready line of a sandbox: everything comes from it. With several merchants in it, --mchid picks one; `-` is stdin", "沙箱的就绪信息，一切取自其中；有多个商户时用 --mchid 选；`-` 为标准输入"),
+    ("Merchant number", "商户号"),
+    ("App the orders belong to", "订单所属的应用"),
+    ("Serial of the merchant certificate, hex", "商户证书序列号（十六进制）"),
+    ("apiclient_key.pem; `-` is stdin", "apiclient_key.pem；`-` 为标准输入"),
+    ("apiclient_cert.pem, to check that key and serial belong to it", "apiclient_cert.pem，用来核对私钥和序列号"),
+    ("File with the 32 characters of the APIv3 key; `-` is stdin", "存有 32 个字符 APIv3 密钥的文件；`-` 为标准输入"),
+    ("File with the app secret; `-` is stdin", "存有应用密钥的文件；`-` 为标准输入"),
+    ("Platform certificate (PEM); may be given several times", "平台证书（PEM），可给多个"),
+    ("PUB_KEY_ID_…", "PUB_KEY_ID_…"),
+    ("pub_key.pem", "pub_key.pem"),
+    ("Where the gateway is [default: WeChat Pay's]", "网关地址 [默认: 微信支付]"),
+    ("Where payment notifications go", "支付通知地址"),
+    ("Whether a merchant of the real WeChat Pay may send anything but queries [default: as it is, off at first]", "真实商户能否发送查询以外的请求 [默认: 不变，最初为 off]"),
+    ("Record a new order; nothing is sent yet", "记下新订单；还不发送"),
+    ("List orders, newest first", "列出订单，新的在前"),
+    ("Show one order with its timeline, refunds, callbacks and exchanges", "显示订单及其经过、退款、回调和往来"),
+    ("Ask WeChat Pay to make the order payable", "向微信支付下单"),
+    ("Print what wx.requestPayment takes", "打印 wx.requestPayment 的参数"),
+    ("Ask WeChat Pay for the order's state", "向微信支付查询订单状态"),
+    ("Close an unpaid order at WeChat Pay", "关闭未支付的订单"),
+    ("Refund an order, in whole or in part", "全部或部分退款"),
+    ("Print all orders that the filters let through, as CSV or JSON lines", "按条件导出订单，CSV 或 JSON Lines"),
+    ("The order's out_trade_no", "商户订单号 out_trade_no"),
+    ("Yuan, such as 12.50", "金额（元），如 12.50"),
+    ("What is sold, at most 127 characters", "商品描述，最多 127 个字符"),
+    ("Who pays (needed for JSAPI)", "支付者（JSAPI 必填）"),
+    ("The number to use [default: a new one]", "商户订单号 [默认: 新编号]"),
+    ("Merchant data that comes back with the payment", "附加数据，随支付结果返回"),
+    ("Where the payment notification goes [default: the merchant's]", "支付通知地址 [默认: 商户的]"),
+    ("CREATED, NOTPAY, SUCCESS, REFUND, CLOSED, …", "CREATED、NOTPAY、SUCCESS、REFUND、CLOSED 等"),
+    ("In number, description, attach, openid or amount", "在单号、描述、附加数据、openid 或金额中查找"),
+    ("Made at or after: a date, or RFC 3339", "起始时间：日期或 RFC 3339"),
+    ("Made before: a date, or RFC 3339", "结束时间：日期或 RFC 3339"),
+    ("How many at most", "最多几条"),
+    ("How many at most [default: all]", "最多几条 [默认: 全部]"),
+    ("Cursor: the `next` of the page before", "游标：上一页的 next"),
+    ("Cursor to go on from", "从此游标继续"),
+    ("By which product it is to be paid", "支付产品"),
+    ("Yuan [default: all that is left]", "金额（元）[默认: 剩余全部]"),
+    ("Shown to the payer", "显示给支付者"),
+    ("The refund's number; the same again repeats the same refund [default: a new one]", "商户退款单号；同号重试同一笔退款 [默认: 新编号]"),
+    ("How it is written", "格式"),
+    ("List deliveries, newest first", "列出回调，新的在前"),
+    ("Show one delivery: headers, body, checks, decrypted content", "显示一次回调：头部、正文、检查、解密内容"),
+    ("Apply a held delivery, where a newer version understands it or the order allows it now", "让待处理的回调生效（新版本已能理解，或订单现在允许）"),
+    ("Print all deliveries that the filters let through, as CSV or JSON lines", "按条件导出回调，CSV 或 JSON Lines"),
+    ("The delivery's id", "回调编号"),
+    ("What came of it", "结论"),
+    ("Of one order", "某个订单的"),
+    ("HTTP method", "HTTP 方法"),
+    ("Path and query as they go on the request line, or a whole URL", "请求行上的路径和查询串，或完整 URL"),
+    ("File with the exact bytes of the body [default: no body]; `-` is stdin", "存有原始报文的文件 [默认: 无报文]；`-` 为标准输入"),
+    ("Unix seconds [default: now]", "Unix 秒 [默认: 现在]"),
+    ("At most 32 characters [default: a random one]", "最多 32 个字符 [默认: 随机]"),
+    ("`Wechatpay-Timestamp` as received", "收到的 `Wechatpay-Timestamp`"),
+    ("`Wechatpay-Nonce` as received", "收到的 `Wechatpay-Nonce`"),
+    ("`Wechatpay-Serial` as received", "收到的 `Wechatpay-Serial`"),
+    ("`Wechatpay-Signature` as received", "收到的 `Wechatpay-Signature`"),
+    ("File with the exact bytes of the body; `-` is stdin", "存有原始报文的文件；`-` 为标准输入"),
+    ("Platform certificate (PEM) that the serial names", "序列号所指的平台证书（PEM）"),
+    ("WeChat Pay public key (PEM)", "微信支付公钥（PEM）"),
+    ("JSON with `ciphertext`, `nonce` and `associated_data`, or a whole notification that holds one; `-` is stdin", "含 `ciphertext`、`nonce`、`associated_data` 的 JSON，或整个通知；`-` 为标准输入"),
+    ("The backend's callback URL", "后端的回调地址"),
+    ("The ready line of `guitai sandbox`, on whose credentials the backend runs", "后端所用沙箱的就绪信息"),
+    ("Makes the backend place an order with notify_url = URL; its last line is the out_trade_no", "让后端以该地址为 notify_url 下单的命令；最后一行为 out_trade_no"),
+    ("Prints {\"paid\":BOOL,\"times_applied\":N} for the order in OUT_TRADE_NO", "为 OUT_TRADE_NO 的订单打印 {\"paid\":BOOL,\"times_applied\":N} 的命令"),
+    ("Only these cases", "只做这些用例"),
+    ("How long a lost callback may stay unnoticed", "丢失的回调最久多久被发现"),
+    ("Write the score card: .json, .html (one page) or .xml (JUnit); may be repeated", "写出成绩单：.json、.html（单页）或 .xml（JUnit），可给多个"),
+    ("Examine a public address all the same: it is not a live backend", "即使是公网地址也体检：确认不是线上后端"),
+];
+
+fn chinese(english: &StyledStr) -> Option<&'static str> {
+    let english = english.to_string();
+    SENTENCES.iter().find(|(sentence, _)| *sentence == english).map(|(_, chinese)| *chinese)
+}
+
+/// `command` with its help in Chinese.
+pub fn translated(command: Command) -> Command {
+    let mut command = command.mut_args(|argument| {
+        let help = argument.get_help().and_then(chinese);
+        let argument = match argument.get_help_heading() {
+            Some("For every command") => argument.help_heading("通用选项"),
+            _ => argument,
+        };
+        match help {
+            Some(help) => argument.help(help).long_help(None::<&str>),
+            None => argument,
+        }
+    });
+    if let Some(about) = command.get_about().and_then(chinese) {
+        command = command.about(about).long_about(None::<&str>);
+    }
+    let names: Vec<_> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+    names.into_iter().fold(command, |command, name| command.mut_subcommand(name, translated))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn every_sentence_of_the_help_is_said_in_chinese() {
+        fn walk(command: &Command, missing: &mut Vec<String>) {
+            let helps = command.get_arguments().filter_map(clap::Arg::get_help);
+            let untold = command.get_about().into_iter().chain(helps).filter(|help| chinese(help).is_none());
+            missing.extend(untold.map(ToString::to_string));
+            command.get_subcommands().for_each(|sub| walk(sub, missing));
+        }
+        let mut missing = Vec::new();
+        walk(&crate::Cli::command(), &mut missing);
+        assert_eq!(missing, Vec::<String>::new());
+        translated(crate::Cli::command()).debug_assert();
+    }
+}
