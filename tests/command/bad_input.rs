@@ -6,7 +6,15 @@ use std::net::TcpListener;
 fn shop() -> (Guitai, guitai_tests::command::Serving) {
     let guitai = Guitai::new();
     let (sandbox, file) = guitai.sandbox();
-    let _ = guitai.json(&["merchant", "add", "shop", "--from-sandbox", &file, "--notify-url", "http://127.0.0.1:9/notify/shop"]);
+    let _ = guitai.json(&[
+        "merchant",
+        "add",
+        "shop",
+        "--from-sandbox",
+        &file,
+        "--notify-url",
+        "http://127.0.0.1:9/notify/shop",
+    ]);
     (guitai, sandbox)
 }
 
@@ -46,8 +54,18 @@ fn an_order_that_breaks_a_rule_is_not_made() {
         assert!(error["field"].as_str().unwrap_or_default().starts_with(field), "{option} {value:?}: {error}");
     }
     assert_eq!(guitai.json(&["order", "list"])["items"], serde_json::json!([]), "nothing was kept");
-    let _ = guitai.json(&["order", "create", "--amount", "10000000", "--description", &longest, "--out-trade-no", "AB|cd_-*"]);
-    let again = guitai.error(1, &["order", "create", "--amount", "1", "--description", "x", "--out-trade-no", "AB|cd_-*"]);
+    let _ = guitai.json(&[
+        "order",
+        "create",
+        "--amount",
+        "10000000",
+        "--description",
+        &longest,
+        "--out-trade-no",
+        "AB|cd_-*",
+    ]);
+    let again =
+        guitai.error(1, &["order", "create", "--amount", "1", "--description", "x", "--out-trade-no", "AB|cd_-*"]);
     assert!(again["message"].as_str().unwrap().contains("AB|cd_-*"), "{again}");
 }
 
@@ -108,7 +126,8 @@ fn a_port_in_use_is_named() {
 fn a_data_folder_that_cannot_be_used_is_named() {
     let guitai = Guitai::new();
     let file = guitai.file("occupied", "a file where the folder should be");
-    for arguments in [&["merchant", "list", "--data-dir", &file][..], &["sandbox", "--port", "0", "--data-dir", &file]] {
+    for arguments in [&["merchant", "list", "--data-dir", &file][..], &["sandbox", "--port", "0", "--data-dir", &file]]
+    {
         let error = guitai.error(1, arguments);
         assert!(error["message"].as_str().unwrap().contains("occupied"), "{error}");
     }
@@ -129,7 +148,8 @@ fn a_store_of_a_newer_version_is_left_alone() {
     drop(connection);
     let error = guitai.error(1, &["merchant", "list"]);
     assert_eq!(error["code"], "STORE_NEWER");
-    let version: i64 = rusqlite::Connection::open(&stores[0]).unwrap().query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+    let version: i64 =
+        rusqlite::Connection::open(&stores[0]).unwrap().query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
     assert_eq!(version, 9999);
 }
 

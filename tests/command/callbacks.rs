@@ -25,7 +25,8 @@ impl Shop {
 
     /// A paid order; its number and the line of its callback.
     async fn paid(&mut self) -> (String, Value) {
-        let arguments = ["order", "create", "--amount", "9.99", "--description", "tea", "--notify-url", &self.notify_url];
+        let arguments =
+            ["order", "create", "--amount", "9.99", "--description", "tea", "--notify-url", &self.notify_url];
         let no = self.guitai.json(&arguments)["out_trade_no"].as_str().unwrap().to_owned();
         let _ = self.guitai.json(&["order", "prepay", &no, "--via", "native"]);
         let payment = json!({ "out_trade_no": no, "outcome": "SUCCESS" });
@@ -39,7 +40,10 @@ async fn deliveries_are_told_kept_and_shown() {
     let mut shop = Shop::open();
     let (no, line) = shop.paid().await;
     assert_eq!((&line["merchant"], &line["event_type"]), (&json!("shop"), &json!("TRANSACTION.SUCCESS")));
-    assert_eq!((&line["out_trade_no"], &line["verdict"], &line["http_status"]), (&json!(no), &json!("applied"), &json!(204)));
+    assert_eq!(
+        (&line["out_trade_no"], &line["verdict"], &line["http_status"]),
+        (&json!(no), &json!("applied"), &json!(204))
+    );
     assert!(line["id"].is_string() && line["received_at"].is_string() && line["latency_ms"].is_u64(), "{line}");
     assert_eq!(shop.guitai.json(&["order", "show", &no])["state"], "SUCCESS");
 
@@ -55,7 +59,8 @@ async fn deliveries_are_told_kept_and_shown() {
     assert!(forged["reason"].is_string(), "{forged}");
 
     let list = shop.guitai.json(&["callback", "list"]);
-    let verdicts: Vec<_> = list["items"].as_array().unwrap().iter().map(|item| item["verdict"].as_str().unwrap()).collect();
+    let verdicts: Vec<_> =
+        list["items"].as_array().unwrap().iter().map(|item| item["verdict"].as_str().unwrap()).collect();
     assert_eq!(verdicts, ["rejected", "duplicate", "applied"]);
     for name in ["id", "notification_id", "out_trade_no", "event_type", "received_at", "verdict", "http_status"] {
         assert!(!list["items"][2][name].is_null(), "{name} in {list}");
@@ -64,20 +69,38 @@ async fn deliveries_are_told_kept_and_shown() {
     assert_eq!(of_order["items"].as_array().unwrap().len(), 1);
 
     let shown = shop.guitai.json(&["callback", "show", line["id"].as_str().unwrap()]);
-    let checks: Vec<_> = shown["checks"].as_array().unwrap().iter().map(|check| check["name"].as_str().unwrap()).collect();
+    let checks: Vec<_> =
+        shown["checks"].as_array().unwrap().iter().map(|check| check["name"].as_str().unwrap()).collect();
     let ladder = [
-        "headers_present", "timestamp_fresh", "serial_known", "signature_valid", "body_is_json", "resource_decrypts", "merchant_matches",
-        "order_known", "amount_matches", "state_allows",
+        "headers_present",
+        "timestamp_fresh",
+        "serial_known",
+        "signature_valid",
+        "body_is_json",
+        "resource_decrypts",
+        "merchant_matches",
+        "order_known",
+        "amount_matches",
+        "state_allows",
     ];
     assert_eq!(checks, ladder);
-    assert!(shown["checks"].as_array().unwrap().iter().all(|check| check["ok"] == true && check["detail"].is_string()), "{shown}");
+    assert!(
+        shown["checks"].as_array().unwrap().iter().all(|check| check["ok"] == true && check["detail"].is_string()),
+        "{shown}"
+    );
     assert_eq!((&shown["decrypted"]["out_trade_no"], &shown["notification_id"]), (&json!(no), &json!(id)));
-    assert!(shown["headers"].as_array().unwrap().iter().all(|header| header.as_array().is_some_and(|pair| pair.len() == 2)), "{shown}");
+    assert!(
+        shown["headers"].as_array().unwrap().iter().all(|header| header.as_array().is_some_and(|pair| pair.len() == 2)),
+        "{shown}"
+    );
     assert_eq!(serde_json::from_str::<Value>(shown["body"].as_str().unwrap()).unwrap()["id"], json!(id));
 
     let rejected = shop.guitai.json(&["callback", "show", forged["id"].as_str().unwrap()]);
     let last = rejected["checks"].as_array().unwrap().last().unwrap();
-    assert_eq!((&last["name"], &last["ok"], &rejected["decrypted"]), (&json!("signature_valid"), &json!(false), &Value::Null));
+    assert_eq!(
+        (&last["name"], &last["ok"], &rejected["decrypted"]),
+        (&json!("signature_valid"), &json!(false), &Value::Null)
+    );
     let exported = shop.guitai.run(&["callback", "export", "--format", "jsonl"]);
     assert_eq!(exported.lines().len(), 3);
     assert!(shop.listener.signal("TERM").success());

@@ -6,7 +6,14 @@ use std::io::Read;
 #[test]
 fn help_and_version_are_no_mistake() {
     let guitai = Guitai::new();
-    for arguments in [&["--help"][..], &["--version"], &["help"], &["order", "--help"], &["order", "create", "--help"], &["help", "callback"]] {
+    for arguments in [
+        &["--help"][..],
+        &["--version"],
+        &["help"],
+        &["order", "--help"],
+        &["order", "create", "--help"],
+        &["help", "callback"],
+    ] {
         let ran = guitai.run(arguments);
         assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), ""), "{arguments:?}");
         assert!(ran.stdout.contains("guitai"), "{arguments:?}: {}", ran.stdout);
@@ -51,7 +58,9 @@ fn secrets_are_no_arguments() {
 #[test]
 fn errors_are_in_the_language_of_the_reader() {
     let guitai = Guitai::new();
-    for (variable, value, zh) in [("GUITAI_LANG", "zh", true), ("LC_ALL", "zh_CN.UTF-8", true), ("LC_ALL", "de_DE.UTF-8", false)] {
+    for (variable, value, zh) in
+        [("GUITAI_LANG", "zh", true), ("LC_ALL", "zh_CN.UTF-8", true), ("LC_ALL", "de_DE.UTF-8", false)]
+    {
         let mut command = guitai.command(&["order", "show", "20261124000001"]);
         command.env_remove("GUITAI_LANG").env(variable, value);
         let ran = finish(command, b"");

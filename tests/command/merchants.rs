@@ -47,7 +47,10 @@ fn a_profile_lives_from_add_to_remove() {
     assert_eq!(added.status, Some(0), "{}\n{}", added.stdout, added.stderr);
     let merchant = added.document();
     assert_eq!((&merchant["name"], &merchant["mchid"]), (&Value::from("shop"), &Value::from("1900000001")));
-    assert_eq!((&merchant["private_key"], &merchant["api_v3_key"], &merchant["app_secret"]), (&"set".into(), &"set".into(), &"set".into()));
+    assert_eq!(
+        (&merchant["private_key"], &merchant["api_v3_key"], &merchant["app_secret"]),
+        (&"set".into(), &"set".into(), &"set".into())
+    );
     assert_eq!(merchant["current"], true, "the first one is the current one");
 
     let shown = guitai.run(&["merchant", "show", "shop"]);

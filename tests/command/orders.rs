@@ -12,7 +12,15 @@ impl Shop {
     fn open() -> Self {
         let guitai = Guitai::new();
         let (sandbox, file) = guitai.sandbox();
-        let _ = guitai.json(&["merchant", "add", "shop", "--from-sandbox", &file, "--notify-url", "http://127.0.0.1:9/notify/shop"]);
+        let _ = guitai.json(&[
+            "merchant",
+            "add",
+            "shop",
+            "--from-sandbox",
+            &file,
+            "--notify-url",
+            "http://127.0.0.1:9/notify/shop",
+        ]);
         Shop { guitai, sandbox }
     }
 
@@ -22,7 +30,8 @@ impl Shop {
 
     async fn pay(&self, no: &Value) -> Value {
         let url = format!("{}/_sandbox/payments", self.sandbox.ready["base_url"].as_str().unwrap());
-        let (status, transaction) = post(&url, &json!({ "out_trade_no": no, "outcome": "SUCCESS", "notify": false })).await;
+        let (status, transaction) =
+            post(&url, &json!({ "out_trade_no": no, "outcome": "SUCCESS", "notify": false })).await;
         assert_eq!(status, 200, "{transaction}");
         transaction
     }
@@ -32,7 +41,10 @@ impl Shop {
 async fn an_order_lives_from_created_to_refunded() {
     let shop = Shop::open();
     let guitai = &shop.guitai;
-    let order = shop.order("12.50", &["--openid", "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o", "--out-trade-no", "T-20261124-01", "--attach", "table 3"]);
+    let order = shop.order(
+        "12.50",
+        &["--openid", "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o", "--out-trade-no", "T-20261124-01", "--attach", "table 3"],
+    );
     assert_eq!((&order["out_trade_no"], &order["state"]), (&json!("T-20261124-01"), &json!("CREATED")));
     assert_eq!(order["amount"], json!({ "total": 1250, "currency": "CNY" }));
     assert!(order["created_at"].as_str().unwrap().len() >= 20, "{order}");
@@ -52,14 +64,18 @@ async fn an_order_lives_from_created_to_refunded() {
     assert_eq!((&queried["state"], &queried["transaction_id"]), (&json!("SUCCESS"), &transaction["transaction_id"]));
 
     let refund = guitai.json(&["order", "refund", no, "--amount", "2.50", "--reason", "cold"]);
-    assert_eq!((&refund["status"], &refund["amount"]["refund"], &refund["amount"]["total"]), (&json!("PROCESSING"), &json!(250), &json!(1250)));
+    assert_eq!(
+        (&refund["status"], &refund["amount"]["refund"], &refund["amount"]["total"]),
+        (&json!("PROCESSING"), &json!(250), &json!(1250))
+    );
     let shown = guitai.json(&["order", "show", no]);
     for list in ["timeline", "refunds", "callbacks", "exchanges"] {
         assert!(shown[list].is_array(), "{list} in {shown}");
     }
     assert_eq!(shown["refunds"][0]["out_refund_no"], refund["out_refund_no"]);
     assert_eq!(shown["state"], "REFUND");
-    let purposes: Vec<_> = shown["exchanges"].as_array().unwrap().iter().map(|it| it["purpose"].as_str().unwrap()).collect();
+    let purposes: Vec<_> =
+        shown["exchanges"].as_array().unwrap().iter().map(|it| it["purpose"].as_str().unwrap()).collect();
     assert_eq!((purposes.first(), purposes.last()), (Some(&"prepay"), Some(&"refund")), "{purposes:?}");
     let too_much = guitai.run(&["order", "refund", no, "--amount", "10.01", "--json"]);
     assert!(matches!(too_much.status, Some(1 | 2)), "{}", too_much.stdout);
@@ -79,7 +95,8 @@ fn native_gives_a_code_and_close_closes() {
 #[test]
 fn lists_page_filter_and_export() {
     let shop = Shop::open();
-    let mut made: Vec<_> = (0..5).map(|n| shop.order("1.00", &["--attach", &format!("table {n}")])["out_trade_no"].clone()).collect();
+    let mut made: Vec<_> =
+        (0..5).map(|n| shop.order("1.00", &["--attach", &format!("table {n}")])["out_trade_no"].clone()).collect();
     made.reverse();
     let mut seen = Vec::new();
     let mut after: Option<String> = None;
@@ -110,5 +127,9 @@ fn lists_page_filter_and_export() {
     assert_eq!(csv.matches("\r\n").count(), 6, "{csv}");
 
     let table = shop.guitai.run(&["order", "list"]);
-    assert!(table.stdout.contains("OUT_TRADE_NO") && table.stdout.contains("¥1.00") && !table.stdout.contains('\u{1b}'), "{}", table.stdout);
+    assert!(
+        table.stdout.contains("OUT_TRADE_NO") && table.stdout.contains("¥1.00") && !table.stdout.contains('\u{1b}'),
+        "{}",
+        table.stdout
+    );
 }

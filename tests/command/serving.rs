@@ -30,7 +30,14 @@ async fn a_sandbox_says_who_it_is_and_remembers() {
     for name in READY {
         assert!(ready[name].is_string(), "{name} in {ready}");
     }
-    for name in ["merchant_private_key", "merchant_certificate", "platform_certificate", "public_key", "public_key_private_key", "ca_certificate"] {
+    for name in [
+        "merchant_private_key",
+        "merchant_certificate",
+        "platform_certificate",
+        "public_key",
+        "public_key_private_key",
+        "ca_certificate",
+    ] {
         assert!(std::fs::read_to_string(ready[name].as_str().unwrap()).unwrap().starts_with("-----BEGIN "), "{name}");
     }
     assert_eq!(ready["api_v3_key"].as_str().unwrap().len(), 32);
@@ -38,7 +45,9 @@ async fn a_sandbox_says_who_it_is_and_remembers() {
     assert!(first.signal("TERM").success());
 
     let mut second = guitai.serve(&["sandbox", "--port", "0", "--json"]);
-    for name in ["mchid", "appid", "appsecret", "api_v3_key", "merchant_serial_no", "platform_serial_no", "public_key_id"] {
+    for name in
+        ["mchid", "appid", "appsecret", "api_v3_key", "merchant_serial_no", "platform_serial_no", "public_key_id"]
+    {
         assert_eq!(second.ready[name], ready[name], "{name} outlives a restart");
     }
     assert!(second.signal("INT").success());

@@ -33,7 +33,22 @@ fn verify_knows_right_from_wrong() {
         (&serial, "WECHATPAY/SIGNTEST/abc", &right, &certificate, Some("probe")),
     ];
     for (serial, signature, body, certificate, reason) in cases {
-        let arguments = ["verify", "--timestamp", "1554208460", "--nonce", "nonce", "--serial", serial, "--signature", signature, "--body", body, "--platform-certificate", certificate, "--json"];
+        let arguments = [
+            "verify",
+            "--timestamp",
+            "1554208460",
+            "--nonce",
+            "nonce",
+            "--serial",
+            serial,
+            "--signature",
+            signature,
+            "--body",
+            body,
+            "--platform-certificate",
+            certificate,
+            "--json",
+        ];
         let ran = guitai.run(&arguments);
         let answer = ran.document();
         assert_eq!(answer["valid"], reason.is_none(), "{answer}");
@@ -49,7 +64,21 @@ fn verify_takes_a_public_key_too() {
     let public = guitai.file("pub_key.pem", key!("pub_key.pem"));
     let signature = signer.sign(&message::answer("1", "n", b"{}"));
     let body = guitai.file("body.json", "{}");
-    let arguments = ["verify", "--timestamp", "1", "--nonce", "n", "--serial", "PUB_KEY_ID_0114232134912410000000000000", "--signature", &signature, "--body", &body, "--public-key", &public];
+    let arguments = [
+        "verify",
+        "--timestamp",
+        "1",
+        "--nonce",
+        "n",
+        "--serial",
+        "PUB_KEY_ID_0114232134912410000000000000",
+        "--signature",
+        &signature,
+        "--body",
+        &body,
+        "--public-key",
+        &public,
+    ];
     assert_eq!(guitai.json(&arguments)["valid"], true);
     let merchant = guitai.file("merchant.pem", key!("merchant_key.pem"));
     let mut wrong_kind = arguments;
@@ -63,7 +92,10 @@ fn decrypt_gives_the_plaintext_and_nothing_else() {
     let text = "0123456789abcdef0123456789abcdef";
     let key = ApiV3Key::parse(text).unwrap();
     let key_file = guitai.file("apiv3.key", format!("{text}\n"));
-    for plaintext in ["{\"mchid\":\"1900000001\",\"描述\":\"拿铁\"}", "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"] {
+    for plaintext in [
+        "{\"mchid\":\"1900000001\",\"描述\":\"拿铁\"}",
+        "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n",
+    ] {
         let resource = json!({
             "algorithm": "AEAD_AES_256_GCM", "associated_data": "transaction", "nonce": "fdasfjihihih",
             "ciphertext": seal::seal(&key, b"fdasfjihihih", b"transaction", plaintext.as_bytes()),
@@ -80,9 +112,15 @@ fn decrypt_gives_the_plaintext_and_nothing_else() {
     }
     let file = guitai.path("resource.json").to_str().unwrap().to_owned();
     let wrong = guitai.file("wrong.key", "0123456789abcdef0123456789abcdeF");
-    assert_eq!(guitai.error(1, &["decrypt", "--resource", &file, "--api-v3-key-file", &wrong])["code"], "UNDECRYPTABLE");
+    assert_eq!(
+        guitai.error(1, &["decrypt", "--resource", &file, "--api-v3-key-file", &wrong])["code"],
+        "UNDECRYPTABLE"
+    );
     let short = guitai.file("short.key", "0123456789abcdef");
-    assert_eq!(guitai.error(1, &["decrypt", "--resource", &file, "--api-v3-key-file", &short])["code"], "API_V3_KEY_UNUSABLE");
+    assert_eq!(
+        guitai.error(1, &["decrypt", "--resource", &file, "--api-v3-key-file", &short])["code"],
+        "API_V3_KEY_UNUSABLE"
+    );
     let stdin = finish(guitai.command(&["decrypt", "--resource", &file, "--api-v3-key-file", "-"]), text.as_bytes());
     assert_eq!(stdin.status, Some(0), "the key may come from stdin: {}", stdin.stderr);
 }
@@ -93,15 +131,31 @@ fn sign_makes_what_the_gateway_accepts() {
     let (_sandbox, file) = guitai.sandbox();
     let _ = guitai.json(&["merchant", "add", "shop", "--from-sandbox", &file]);
     let body = guitai.file("body.json", "{\"a\":1}");
-    let arguments = ["sign", "--method", "POST", "--url", "/v3/x?b=2&a=1", "--body", &body, "--timestamp", "1554208460", "--nonce", "593BEC0C930BF1AFEB40B4A08C8FB242"];
+    let arguments = [
+        "sign",
+        "--method",
+        "POST",
+        "--url",
+        "/v3/x?b=2&a=1",
+        "--body",
+        &body,
+        "--timestamp",
+        "1554208460",
+        "--nonce",
+        "593BEC0C930BF1AFEB40B4A08C8FB242",
+    ];
     let signed = guitai.json(&arguments);
     assert_eq!(signed["sign_string"], "POST\n/v3/x?b=2&a=1\n1554208460\n593BEC0C930BF1AFEB40B4A08C8FB242\n{\"a\":1}\n");
     let ready: Value = serde_json::from_slice(&std::fs::read(guitai.path("sandbox.json")).unwrap()).unwrap();
-    let merchant = PrivateKey::from_pem(&std::fs::read(ready["merchant_private_key"].as_str().unwrap()).unwrap()).unwrap();
+    let merchant =
+        PrivateKey::from_pem(&std::fs::read(ready["merchant_private_key"].as_str().unwrap()).unwrap()).unwrap();
     assert_eq!(signed["signature"], merchant.sign(signed["sign_string"].as_str().unwrap().as_bytes()));
     let authorization = signed["authorization"].as_str().unwrap();
     assert!(authorization.starts_with("WECHATPAY2-SHA256-RSA2048 mchid=\""), "{authorization}");
-    assert!(authorization.contains(&format!("serial_no=\"{}\"", ready["merchant_serial_no"].as_str().unwrap())), "{authorization}");
+    assert!(
+        authorization.contains(&format!("serial_no=\"{}\"", ready["merchant_serial_no"].as_str().unwrap())),
+        "{authorization}"
+    );
     let whole = guitai.json(&["sign", "--method", "get", "--url", "https://api.mch.weixin.qq.com/v3/certificates"]);
     assert!(whole["sign_string"].as_str().unwrap().starts_with("GET\n/v3/certificates\n"), "{whole}");
 }
@@ -113,12 +167,23 @@ async fn catch_shows_what_comes_and_answers_as_told() {
     let note = catch.note();
     let place = note.rsplit(' ').next().unwrap().to_owned();
     assert!(place.starts_with("http://127.0.0.1:"), "{note}");
-    let answer = http().post(format!("{place}/notify/shop?x=1")).header("X-Twice", "2").body("hello 柜台").send().await.unwrap();
+    let answer =
+        http().post(format!("{place}/notify/shop?x=1")).header("X-Twice", "2").body("hello 柜台").send().await.unwrap();
     assert_eq!(answer.status(), 503);
     let line = catch.line();
-    assert_eq!((&line["method"], &line["path"], &line["body"], &line["status"]), (&json!("POST"), &json!("/notify/shop?x=1"), &json!("hello 柜台"), &json!(503)));
+    assert_eq!(
+        (&line["method"], &line["path"], &line["body"], &line["status"]),
+        (&json!("POST"), &json!("/notify/shop?x=1"), &json!("hello 柜台"), &json!(503))
+    );
     assert!(line["at"].as_str().unwrap().contains('T'), "{line}");
-    assert!(line["headers"].as_array().unwrap().iter().any(|header| header[0].as_str().unwrap().eq_ignore_ascii_case("x-twice")), "{line}");
+    assert!(
+        line["headers"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|header| header[0].as_str().unwrap().eq_ignore_ascii_case("x-twice")),
+        "{line}"
+    );
     assert!(line.get("verified").is_none() && line.get("decrypted").is_none(), "{line}");
     assert!(catch.signal("TERM").success());
 }
@@ -130,11 +195,15 @@ async fn catch_verifies_and_decrypts_for_a_sandbox() {
     let base = sandbox.ready["base_url"].as_str().unwrap().to_owned();
     let mut catch = Serving::start(guitai.command(&["catch", "--port", "0", "--sandbox", &file, "--json"]));
     let place = catch.note().rsplit(' ').next().unwrap().to_owned();
-    let _ = guitai.json(&["merchant", "add", "shop", "--from-sandbox", &file, "--notify-url", &format!("{place}/notify")]);
+    let _ =
+        guitai.json(&["merchant", "add", "shop", "--from-sandbox", &file, "--notify-url", &format!("{place}/notify")]);
     let order = guitai.json(&["order", "create", "--amount", "0.01", "--description", "tea"]);
     let no = order["out_trade_no"].as_str().unwrap();
     let _ = guitai.json(&["order", "prepay", no, "--via", "native"]);
-    assert_eq!(post(&format!("{base}/_sandbox/payments"), &json!({ "out_trade_no": no, "outcome": "SUCCESS" })).await.0, 200);
+    assert_eq!(
+        post(&format!("{base}/_sandbox/payments"), &json!({ "out_trade_no": no, "outcome": "SUCCESS" })).await.0,
+        200
+    );
     let line = catch.line();
     assert_eq!((&line["verified"], &line["decrypted"]["out_trade_no"]), (&json!(true), &json!(no)), "{line}");
     let sent = get(&format!("{base}/_sandbox/notifications")).await;

@@ -33,7 +33,8 @@ async fn nothing_acknowledged_is_lost() {
     let storm: Vec<_> = numbers
         .iter()
         .map(|no| {
-            let (url, body) = (format!("{base}/_sandbox/payments"), json!({ "out_trade_no": no, "outcome": "SUCCESS" }));
+            let (url, body) =
+                (format!("{base}/_sandbox/payments"), json!({ "out_trade_no": no, "outcome": "SUCCESS" }));
             tokio::spawn(async move { post(&url, &body).await })
         })
         .collect();

@@ -78,7 +78,8 @@ async fn what_differs_from_the_order_is_held() {
 async fn genuine_but_not_understood_is_held_byte_for_byte() {
     let mut house = House::open().await;
     let (key, serial) = house.platform();
-    let unknown = house.sealed("unknown-event", "PAYSCORE.USER_OPEN_SERVICE", &json!({ "mchid": house.ready["mchid"] }));
+    let unknown =
+        house.sealed("unknown-event", "PAYSCORE.USER_OPEN_SERVICE", &json!({ "mchid": house.ready["mchid"] }));
     for body in [unknown.as_str(), "{\"id\":\"not-closed\"", "[]", "{\"id\":\"a\",\"id\":\"b\"}"] {
         assert_eq!(house.send(body, &key, &serial).await, 204, "{body}");
         let callback = house.delivery().await;

@@ -10,7 +10,10 @@ async fn a_paid_order_turns_paid_by_its_callback() {
     assert_eq!(house.order(&no).await.order.state, "NOTPAY");
     let transaction = house.pay(&no, "SUCCESS", true).await;
     let callback = house.delivery().await;
-    assert_eq!((callback.verdict, callback.http_status, callback.out_trade_no.as_deref()), (Verdict::Applied, 204, Some(no.as_str())));
+    assert_eq!(
+        (callback.verdict, callback.http_status, callback.out_trade_no.as_deref()),
+        (Verdict::Applied, 204, Some(no.as_str()))
+    );
     let dossier = house.order(&no).await;
     assert_eq!((dossier.order.state.as_str(), dossier.order.found_by), ("SUCCESS", Some(FoundBy::Callback)));
     assert_eq!(dossier.order.transaction_id.as_deref(), transaction["transaction_id"].as_str());

@@ -21,10 +21,18 @@ async fn a_lost_answer_never_refunds_twice() {
 
         let again = RefundInput { out_refund_no: Some(kept[0].out_refund_no.clone()), ..input };
         let refund = house.desk.order_refund(None, &no, again).await.expect("the same refund again");
-        assert_eq!((refund.out_refund_no.as_str(), refund.status.as_str()), (kept[0].out_refund_no.as_str(), "PROCESSING"), "{fault}");
+        assert_eq!(
+            (refund.out_refund_no.as_str(), refund.status.as_str()),
+            (kept[0].out_refund_no.as_str(), "PROCESSING"),
+            "{fault}"
+        );
         house.advance(2).await;
         let settled = house.delivery().await;
-        assert_eq!((settled.verdict, settled.event_type.as_deref()), (Verdict::Applied, Some("REFUND.SUCCESS")), "{fault}");
+        assert_eq!(
+            (settled.verdict, settled.event_type.as_deref()),
+            (Verdict::Applied, Some("REFUND.SUCCESS")),
+            "{fault}"
+        );
         let dossier = house.order(&no).await;
         assert_eq!((dossier.refunds.len(), dossier.order.refunded), (1, 400), "{fault}");
         assert_eq!(dossier.refunds[0].status, "SUCCESS", "{fault}");
@@ -46,7 +54,10 @@ async fn a_refund_that_overtakes_its_payment_ends_the_same() {
     let (key, serial) = house.platform();
     assert_eq!(house.send(&house.sealed("refund-first", "REFUND.SUCCESS", &refund), &key, &serial).await, 204);
     house.delivery().await;
-    assert_eq!(house.send(&house.sealed("payment-second", "TRANSACTION.SUCCESS", &transaction), &key, &serial).await, 204);
+    assert_eq!(
+        house.send(&house.sealed("payment-second", "TRANSACTION.SUCCESS", &transaction), &key, &serial).await,
+        204
+    );
     house.delivery().await;
     let dossier = house.order(&no).await;
     assert_eq!((dossier.order.state.as_str(), dossier.order.refunded), ("REFUND", 300));

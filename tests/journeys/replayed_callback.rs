@@ -43,7 +43,10 @@ async fn another_transaction_for_a_paid_order_is_held() {
     assert_eq!(house.delivery().await.verdict, Verdict::Applied);
     transaction["transaction_id"] = json!("4200009999202611240000000001");
     let (key, serial) = house.platform();
-    assert_eq!(house.send(&house.sealed("second-payment", "TRANSACTION.SUCCESS", &transaction), &key, &serial).await, 204);
+    assert_eq!(
+        house.send(&house.sealed("second-payment", "TRANSACTION.SUCCESS", &transaction), &key, &serial).await,
+        204
+    );
     let held = house.delivery().await;
     assert_eq!((held.verdict, held.reason.as_deref()), (Verdict::Held, Some("state_allows")));
     assert_eq!(json!(house.order(&no).await.order.transaction_id), paid_with);

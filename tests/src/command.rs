@@ -67,7 +67,11 @@ impl Guitai {
     #[must_use]
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary());
-        command.args(arguments).env("GUITAI_DATA_DIR", self.path("data")).env("GUITAI_LANG", "en").env("TMPDIR", self.folder.path());
+        command
+            .args(arguments)
+            .env("GUITAI_DATA_DIR", self.path("data"))
+            .env("GUITAI_LANG", "en")
+            .env("TMPDIR", self.folder.path());
         for name in ["NO_COLOR", "GUITAI_LOG", "GUITAI_PASSPHRASE_FILE", "LC_ALL", "LANG"] {
             command.env_remove(name);
         }
@@ -167,7 +171,8 @@ impl Ran {
     /// When it is none, or more than one.
     #[must_use]
     pub fn document(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error} in stdout: {:?}\nstderr: {}", self.stdout, self.stderr))
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("{error} in stdout: {:?}\nstderr: {}", self.stdout, self.stderr))
     }
 
     /// stdout as a JSON object a line.

@@ -43,7 +43,12 @@ impl House {
     /// When anything doesn't start.
     pub async fn open() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let options = wechatpay_sandbox::Options { data_dir: folder.path().join("wechatpay"), port: 0, proxy_port: 0, merchants: 1 };
+        let options = wechatpay_sandbox::Options {
+            data_dir: folder.path().join("wechatpay"),
+            port: 0,
+            proxy_port: 0,
+            merchants: 1,
+        };
         let sandbox = wechatpay_sandbox::start(options).await.expect("the sandbox starts");
         let ready = sandbox.ready_line();
         let desk = open_desk(&folder.path().join("desk")).await;
@@ -167,7 +172,12 @@ impl House {
     pub async fn notification(&self, no: &str, event_type: &str) -> Value {
         let all = get(&format!("{}/_sandbox/notifications", self.base_url())).await;
         let is_it = |it: &&Value| it["out_trade_no"] == no && it["event_type"] == event_type;
-        all.as_array().expect("a list").iter().find(is_it).cloned().unwrap_or_else(|| panic!("no {event_type} for {no} in {all}"))
+        all.as_array()
+            .expect("a list")
+            .iter()
+            .find(is_it)
+            .cloned()
+            .unwrap_or_else(|| panic!("no {event_type} for {no} in {all}"))
     }
 
     /// Has the sandbox deliver a notification now; the attempt.
@@ -175,7 +185,8 @@ impl House {
     /// # Panics
     /// When it refuses.
     pub async fn redeliver(&self, id: &str, fault: Option<&str>) -> Value {
-        let (status, attempt) = self.control(&format!("notifications/{id}/redeliver"), &json!({ "fault": fault })).await;
+        let (status, attempt) =
+            self.control(&format!("notifications/{id}/redeliver"), &json!({ "fault": fault })).await;
         assert_eq!(status, 200, "{attempt}");
         attempt
     }
@@ -290,6 +301,7 @@ pub fn read_key(path: &Path) -> PrivateKey {
 /// # Panics
 /// When it doesn't open.
 pub async fn open_desk(folder: &Path) -> Console {
-    let options = Options { data_dir: folder.to_owned(), passphrase: None, interactive: false, outside: Outside::real() };
+    let options =
+        Options { data_dir: folder.to_owned(), passphrase: None, interactive: false, outside: Outside::real() };
     Console::open(options).await.expect("the desk opens")
 }

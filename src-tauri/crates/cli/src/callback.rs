@@ -127,7 +127,8 @@ pub async fn run(context: &Context, command: CallbackCommand) -> Done {
                 after: None,
             };
             let most = args.limit.unwrap_or(u32::MAX);
-            desk::with(context, async |console| export::callbacks(context, console, filter, args.format, most).await).await?;
+            desk::with(context, async |console| export::callbacks(context, console, filter, args.format, most).await)
+                .await?;
         }
     }
     Ok(())
@@ -166,7 +167,12 @@ pub fn line(out: &Out, callback: &Callback) -> String {
     ];
     let rest: String = parts.into_iter().flatten().map(|part| format!("  {part}")).collect();
     let answered = format!("{} {} ms", callback.http_status, callback.latency_ms);
-    format!("{}  {}{rest}  {}\n", time(&callback.received_at), out.paint(tone, &word), out.paint(Tone::Faint, &answered))
+    format!(
+        "{}  {}{rest}  {}\n",
+        time(&callback.received_at),
+        out.paint(tone, &word),
+        out.paint(Tone::Faint, &answered)
+    )
 }
 
 fn dossier_text(out: &Out, dossier: &CallbackDossier) -> String {

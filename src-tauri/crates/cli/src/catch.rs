@@ -77,12 +77,16 @@ pub async fn run(context: &Context, args: CatchArgs) -> Done {
     if !(0.0..=3600.0).contains(&args.delay) {
         return Err(Failure::usage(
             both("--delay 必须在 0 到 3600 秒之间。", "--delay has to lie between 0 and 3600 seconds."),
-            both("例如 --delay 6：比微信支付的 5 秒更慢。", "For example --delay 6, slower than WeChat Pay's 5 seconds."),
+            both(
+                "例如 --delay 6：比微信支付的 5 秒更慢。",
+                "For example --delay 6, slower than WeChat Pay's 5 seconds.",
+            ),
         ));
     }
     let keys = args.sandbox.as_deref().map(keys_of_sandbox).transpose()?;
     let mut stop = Stop::watch()?;
-    let server = Arc::new(Server::http(("127.0.0.1", args.port)).map_err(|error| cannot_listen(args.port, error.as_ref()))?);
+    let server =
+        Arc::new(Server::http(("127.0.0.1", args.port)).map_err(|error| cannot_listen(args.port, error.as_ref()))?);
     let place = server.server_addr().to_string();
     context.out.note(&format!("{} http://{place}", context.out.pick("正在监听", "listening on")));
 
@@ -124,17 +128,29 @@ pub async fn run(context: &Context, args: CatchArgs) -> Done {
 fn answer(mut request: tiny_http::Request, shared: &(Option<Keys>, u16, Duration), caught: &mpsc::Sender<Caught>) {
     let (keys, status, delay) = shared;
     let at = Timestamp::now();
-    let headers: Vec<_> = request.headers().iter().map(|header| (header.field.to_string(), header.value.to_string())).collect();
+    let headers: Vec<_> =
+        request.headers().iter().map(|header| (header.field.to_string(), header.value.to_string())).collect();
     let mut body = Vec::new();
     // a body that breaks off is shown as far as it came
     let _ = request.as_reader().take(BODY_MOST).read_to_end(&mut body);
     let (method, path) = (request.method().to_string(), request.url().to_owned());
-    let (verified, reason, decrypted) = keys.as_ref().map_or((None, None, None), |keys| judge(keys, &headers, &body, at));
+    let (verified, reason, decrypted) =
+        keys.as_ref().map_or((None, None, None), |keys| judge(keys, &headers, &body, at));
     std::thread::sleep(*delay);
     let text = String::from_utf8_lossy(&body).into_owned();
     let body_base64 = (text.as_bytes() != body).then(|| STANDARD.encode(&body));
-    let line =
-        Caught { at: wechatpay::time::beijing(at), method, path, headers, body: text, body_base64, verified, reason, decrypted, status: *status };
+    let line = Caught {
+        at: wechatpay::time::beijing(at),
+        method,
+        path,
+        headers,
+        body: text,
+        body_base64,
+        verified,
+        reason,
+        decrypted,
+        status: *status,
+    };
     // a client that went away is no fault of ours
     let _ = request.respond(Response::empty(*status));
     let _ = caught.send(line);
@@ -149,7 +165,9 @@ fn judge(keys: &Keys, headers: &[(String, String)], body: &[u8], now: Timestamp)
     let genuine = opened.checks.iter().any(|check| check.name == "signature_valid" && check.ok);
     let decrypted = match &opened.result {
         Ok(notification) => serde_json::from_str(notification.plaintext()).ok(),
-        Err(notification::Refusal::NotUnderstood { plaintext, .. }) => plaintext.as_deref().and_then(|text| serde_json::from_str(text).ok()),
+        Err(notification::Refusal::NotUnderstood { plaintext, .. }) => {
+            plaintext.as_deref().and_then(|text| serde_json::from_str(text).ok())
+        }
         Err(_) => None,
     };
     (Some(genuine), failed, decrypted)
@@ -170,7 +188,8 @@ fn keys_of_sandbox(path: &Path) -> Result<Keys, Failure> {
 }
 
 fn cannot_listen(port: u16, error: &(dyn std::error::Error + 'static)) -> Failure {
-    let in_use = error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::AddrInUse);
+    let in_use =
+        error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::AddrInUse);
     let code = if in_use { "PORT_IN_USE" } else { "CANNOT_LISTEN" };
     Failure::refused(
         code,
@@ -188,7 +207,8 @@ fn for_people(context: &Context, line: &Caught) -> String {
         (Some(false), reason) => out.paint(Tone::Bad, &format!("  ✗ {}", reason.as_deref().unwrap_or("not verified"))),
     };
     let head = format!("{} {}", line.method, visible(&line.path));
-    let mut text = format!("{}  {}  → {}{mark}\n", crate::out::time(&line.at), out.paint(Tone::Strong, &head), line.status);
+    let mut text =
+        format!("{}  {}  → {}{mark}\n", crate::out::time(&line.at), out.paint(Tone::Strong, &head), line.status);
     for (name, value) in &line.headers {
         text += &format!("    {} {}\n", out.paint(Tone::Faint, &format!("{}:", visible(name))), visible(value));
     }

@@ -46,7 +46,10 @@ pub async fn run(context: &Context, args: CertifyArgs) -> Done {
     for path in &args.report {
         if kind(path).is_none() {
             return Err(Failure::usage(
-                both(format!("不认识的报告格式：{}", path.display()), format!("unknown kind of report: {}", path.display())),
+                both(
+                    format!("不认识的报告格式：{}", path.display()),
+                    format!("unknown kind of report: {}", path.display()),
+                ),
                 both("用 .json、.html 或 .xml 结尾。", "End it with .json, .html or .xml."),
             ));
         }
@@ -85,13 +88,21 @@ fn kind(path: &std::path::Path) -> Option<&'static str> {
 fn failure(error: CertifyError) -> Failure {
     let hint = match &error {
         CertifyError::UnknownCase(..) => both("用 --only 时写上面列出的用例名。", "Name cases as listed above."),
-        CertifyError::BadUrl(_) => both("写完整地址，如 http://127.0.0.1:8080/notify。", "Give a whole URL, like http://127.0.0.1:8080/notify."),
-        CertifyError::Unreachable(_) => both("先启动后端，并检查地址和端口。", "Start the backend first, and check address and port."),
+        CertifyError::BadUrl(_) => both(
+            "写完整地址，如 http://127.0.0.1:8080/notify。",
+            "Give a whole URL, like http://127.0.0.1:8080/notify.",
+        ),
+        CertifyError::Unreachable(_) => {
+            both("先启动后端，并检查地址和端口。", "Start the backend first, and check address and port.")
+        }
         CertifyError::LooksLive(_) => both(
             "体检会发送伪造和异常的通知。确认这不是线上后端后再加 --i-know。",
             "The examination sends forged and odd notifications. If this is no live backend, add --i-know.",
         ),
-        CertifyError::Sandbox(_) => both("用正在运行的 `guitai sandbox` 打印的那一行。", "Give the line that a running `guitai sandbox` printed."),
+        CertifyError::Sandbox(_) => both(
+            "用正在运行的 `guitai sandbox` 打印的那一行。",
+            "Give the line that a running `guitai sandbox` printed.",
+        ),
     };
     let text = error.to_string();
     Failure::usage(both(text.clone(), text), hint)

@@ -113,6 +113,8 @@ const SENTENCES: &[(&str, &str)] = &[
     ("Examine a public address all the same: it is not a live backend", "即使是公网地址也体检：确认不是线上后端"),
 ];
 
+const TEMPLATE: &str = "{before-help}{about-with-newline}\n用法：{usage}\n\n{all-args}{after-help}";
+
 fn chinese(english: &StyledStr) -> Option<&'static str> {
     let english = english.to_string();
     SENTENCES.iter().find(|(sentence, _)| *sentence == english).map(|(_, chinese)| *chinese)
@@ -134,6 +136,7 @@ pub fn translated(command: Command) -> Command {
     if let Some(about) = command.get_about().and_then(chinese) {
         command = command.about(about).long_about(None::<&str>);
     }
+    command = command.subcommand_help_heading("命令").help_template(TEMPLATE);
     let names: Vec<_> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
     names.into_iter().fold(command, |command, name| command.mut_subcommand(name, translated))
 }

@@ -24,8 +24,10 @@ pub struct DecryptArgs {
 /// Prints the plaintext: its bytes as they are, or with `--json` as one JSON document (a text where it is no JSON).
 pub fn run(context: &Context, args: &DecryptArgs) -> Done {
     let text = files::read_text(&args.resource)?;
-    let document: Value = serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| Failure::file(&args.resource, &error))?;
-    let resource = ["resource", "encrypt_certificate"].into_iter().find_map(|name| document.get(name)).unwrap_or(&document);
+    let document: Value = serde_json::from_str(text.trim_start_matches('\u{feff}'))
+        .map_err(|error| Failure::file(&args.resource, &error))?;
+    let resource =
+        ["resource", "encrypt_certificate"].into_iter().find_map(|name| document.get(name)).unwrap_or(&document);
     let field = |name: &str| resource.get(name).and_then(Value::as_str);
     let (Some(ciphertext), Some(nonce)) = (field("ciphertext"), field("nonce")) else {
         return Err(Failure::file(&args.resource, &"it has no ciphertext and nonce"));
@@ -35,7 +37,10 @@ pub fn run(context: &Context, args: &DecryptArgs) -> Done {
         Failure::refused(
             "API_V3_KEY_UNUSABLE",
             both(format!("APIv3 密钥不可用：{error}"), format!("The APIv3 key can't be used: {error}")),
-            both("文件里应只有商户平台设置的 32 个字符。", "The file has to hold just the 32 characters set in the merchant platform."),
+            both(
+                "文件里应只有商户平台设置的 32 个字符。",
+                "The file has to hold just the 32 characters set in the merchant platform.",
+            ),
         )
     })?;
     let plaintext = seal::open(&key, nonce.as_bytes(), aad.as_bytes(), ciphertext).map_err(|error| {

@@ -51,8 +51,10 @@ pub async fn run(context: &Context) -> Done {
 
 async fn play(trace: &mut Trace<'_>, folder: &Path) -> Result<(), Failed> {
     let started = Instant::now();
-    let options = wechatpay_sandbox::Options { data_dir: folder.join("wechatpay"), port: 0, proxy_port: 0, merchants: 1 };
-    let sandbox = trace.check("sandbox_started", wechatpay_sandbox::start(options).await.map_err(crate::sandbox::failed))?;
+    let options =
+        wechatpay_sandbox::Options { data_dir: folder.join("wechatpay"), port: 0, proxy_port: 0, merchants: 1 };
+    let sandbox =
+        trace.check("sandbox_started", wechatpay_sandbox::start(options).await.map_err(crate::sandbox::failed))?;
     let ready = sandbox.ready_line();
     trace.ok(
         "sandbox_started",
@@ -77,7 +79,10 @@ async fn take_money(trace: &mut Trace<'_>, folder: &Path, sandbox: &Sandbox, sta
 async fn journey(trace: &mut Trace<'_>, console: &Console, sandbox: &Sandbox, started: Instant) -> Result<(), Failed> {
     let step = "order_created";
     trace.check(step, console.merchant_add_from_sandbox("demo", &sandbox.ready_line()).await)?;
-    let listener = trace.check(step, console.listen(ListenOptions { port: 0, merchant: Some("demo".to_owned()), patrol: false }).await)?;
+    let listener = trace.check(
+        step,
+        console.listen(ListenOptions { port: 0, merchant: Some("demo".to_owned()), patrol: false }).await,
+    )?;
     let mut deliveries = listener.deliveries();
     let result = one_payment(trace, console, sandbox, &listener, &mut deliveries).await;
     listener.stop().await;
@@ -116,7 +121,10 @@ async fn one_payment(
         json!({ "out_trade_no": no, "amount": order.amount, "notify_url": notify_url, "state": order.state }),
         both(
             format!("商户先记下订单，金额 {}；外面还没有人知道它。", money(order.amount.total)),
-            format!("The merchant writes the order down first, {}; nobody outside has heard of it.", money(order.amount.total)),
+            format!(
+                "The merchant writes the order down first, {}; nobody outside has heard of it.",
+                money(order.amount.total)
+            ),
         ),
     );
 
@@ -150,10 +158,15 @@ async fn one_payment(
     trace.ok(
         "payer_paid",
         json!({ "transaction_id": transaction_id, "openid": openid }),
-        both("顾客在手机上付了款；微信支付开始通知商户。", "The customer paid on the phone; WeChat Pay begins to notify the merchant."),
+        both(
+            "顾客在手机上付了款；微信支付开始通知商户。",
+            "The customer paid on the phone; WeChat Pay begins to notify the merchant.",
+        ),
     );
 
-    let arrived = |callback: &Callback| callback.out_trade_no.as_deref() == Some(&no) && callback.event_type.as_deref() == Some("TRANSACTION.SUCCESS");
+    let arrived = |callback: &Callback| {
+        callback.out_trade_no.as_deref() == Some(&no) && callback.event_type.as_deref() == Some("TRANSACTION.SUCCESS")
+    };
     let callback = trace.check("callback_received", next(deliveries, arrived).await)?;
     trace.ok(
         "callback_received",
@@ -165,7 +178,9 @@ async fn one_payment(
     );
 
     let dossier = trace.check("signature_verified", console.callback_show(&callback.id).await)?;
-    let check = |name: &str| dossier.checks.iter().find(|check| check.name == name && check.ok).ok_or_else(|| failed_check(name));
+    let check = |name: &str| {
+        dossier.checks.iter().find(|check| check.name == name && check.ok).ok_or_else(|| failed_check(name))
+    };
     let signature = trace.check("signature_verified", check("signature_valid"))?;
     let serial = dossier.signed.as_ref().map(|signed| signed.serial_no.clone());
     trace.ok(
@@ -181,11 +196,17 @@ async fn one_payment(
     trace.ok(
         "resource_decrypted",
         json!({ "decrypted": dossier.decrypted }),
-        both("用 APIv3 密钥解开 AEAD_AES_256_GCM 的内容，得到交易。", "The APIv3 key opened the AEAD_AES_256_GCM content: the transaction."),
+        both(
+            "用 APIv3 密钥解开 AEAD_AES_256_GCM 的内容，得到交易。",
+            "The APIv3 key opened the AEAD_AES_256_GCM content: the transaction.",
+        ),
     );
 
     let paid = trace.check("order_paid", console.order_show(m, &no).await)?;
-    trace.check("order_paid", expect(paid.order.state == "SUCCESS" && callback.verdict == Verdict::Applied, "state", &paid.order.state))?;
+    trace.check(
+        "order_paid",
+        expect(paid.order.state == "SUCCESS" && callback.verdict == Verdict::Applied, "state", &paid.order.state),
+    )?;
     trace.ok(
         "order_paid",
         json!({ "state": paid.order.state, "transaction_id": paid.order.transaction_id, "verdict": callback.verdict }),
@@ -196,7 +217,8 @@ async fn one_payment(
     );
 
     let notification = callback.notification_id.clone().unwrap_or_default();
-    let duplicate = redelivered(trace, "duplicate_ignored", sandbox, &notification, None, deliveries, Verdict::Duplicate).await?;
+    let duplicate =
+        redelivered(trace, "duplicate_ignored", sandbox, &notification, None, deliveries, Verdict::Duplicate).await?;
     trace.ok(
         "duplicate_ignored",
         json!({ "verdict": duplicate.verdict, "http_status": duplicate.http_status }),
@@ -206,23 +228,44 @@ async fn one_payment(
         ),
     );
 
-    let forged = redelivered(trace, "forgery_rejected", sandbox, &notification, Some(RedeliverFault::BadSignature), deliveries, Verdict::Rejected).await?;
+    let forged = redelivered(
+        trace,
+        "forgery_rejected",
+        sandbox,
+        &notification,
+        Some(RedeliverFault::BadSignature),
+        deliveries,
+        Verdict::Rejected,
+    )
+    .await?;
     trace.ok(
         "forgery_rejected",
         json!({ "verdict": forged.verdict, "reason": forged.reason, "http_status": forged.http_status }),
         both(
             format!("换一把密钥签的伪造通知：应答 {}，隔离保存，不入账。", forged.http_status),
-            format!("A forgery, signed with another key: answered {}, kept in quarantine, never applied.", forged.http_status),
+            format!(
+                "A forgery, signed with another key: answered {}, kept in quarantine, never applied.",
+                forged.http_status
+            ),
         ),
     );
 
-    let input = RefundInput { amount: None, reason: Some(trace.pick("演示退款", "Demo refund").to_owned()), out_refund_no: None };
+    let input = RefundInput {
+        amount: None,
+        reason: Some(trace.pick("演示退款", "Demo refund").to_owned()),
+        out_refund_no: None,
+    };
     let refund = trace.check("refunded", console.order_refund(m, &no, input).await)?;
     trace.check("refunded", sandbox.advance(2).await.map_err(|error| control(&error)))?;
     let settled = |callback: &Callback| callback.event_type.as_deref() == Some("REFUND.SUCCESS");
     let callback = trace.check("refunded", next(deliveries, settled).await)?;
     let refunded = trace.check("refunded", console.order_show(m, &no).await)?;
-    let status = refunded.refunds.iter().find(|it| it.out_refund_no == refund.out_refund_no).map(|it| it.status.clone()).unwrap_or_default();
+    let status = refunded
+        .refunds
+        .iter()
+        .find(|it| it.out_refund_no == refund.out_refund_no)
+        .map(|it| it.status.clone())
+        .unwrap_or_default();
     trace.check("refunded", expect(status == "SUCCESS" && callback.verdict == Verdict::Applied, "status", &status))?;
     trace.ok(
         "refunded",
@@ -278,7 +321,10 @@ fn expect(holds: bool, what: &str, found: &str) -> Result<(), Problem> {
     }
     Err(problem(
         "UNEXPECTED",
-        both(format!("{what} 是 {found}，不是应有的值。"), format!("{what} is {found}, which is not what it should be.")),
+        both(
+            format!("{what} 是 {found}，不是应有的值。"),
+            format!("{what} is {found}, which is not what it should be."),
+        ),
         both("这是程序的缺陷，请报告。", "That is a fault of the program; please report it."),
     ))
 }
@@ -302,7 +348,10 @@ fn control(error: &wechatpay_sandbox::ControlError) -> Problem {
 fn refused_by_client(said: &str) -> Problem {
     problem(
         "PAY_PARAMS_REFUSED",
-        both(format!("微信客户端不接受支付参数：{said}"), format!("WeChat's client doesn't take the pay params: {said}")),
+        both(
+            format!("微信客户端不接受支付参数：{said}"),
+            format!("WeChat's client doesn't take the pay params: {said}"),
+        ),
         both("这是程序的缺陷，请报告。", "That is a fault of the program; please report it."),
     )
 }

@@ -7,13 +7,12 @@ use guitai_console::{Console, Options, Outside, Secret};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
-/// The data folder: `--data-dir`, else `GUITAI_DATA_DIR`, else the platform's per-user data folder.
+/// The data folder, absolute: `--data-dir`, else `GUITAI_DATA_DIR`, else the platform's per-user data folder.
 pub fn data_dir(context: &Context) -> Result<PathBuf, Failure> {
-    if let Some(folder) = &context.global.data_dir {
-        return Ok(folder.clone());
-    }
-    match std::env::var_os("GUITAI_DATA_DIR").filter(|folder| !folder.is_empty()) {
-        Some(folder) => Ok(folder.into()),
+    let named = context.global.data_dir.clone();
+    let set = || std::env::var_os("GUITAI_DATA_DIR").filter(|folder| !folder.is_empty()).map(PathBuf::from);
+    match named.or_else(set) {
+        Some(folder) => std::path::absolute(&folder).map_err(|error| Failure::file(&folder, &error)),
         None => Ok(guitai_console::default_data_dir()?),
     }
 }

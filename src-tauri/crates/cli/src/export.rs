@@ -25,8 +25,21 @@ pub enum Format {
 /// Prints at most `most` orders that `filter` lets through.
 pub async fn orders(context: &Context, console: &Console, filter: OrderFilter, format: Format, most: u32) -> Done {
     const HEAD: [&str; 15] = [
-        "out_trade_no", "state", "amount_yuan", "refunded_yuan", "currency", "description", "attach", "openid", "transaction_id", "via",
-        "mchid", "appid", "created_at", "success_time", "found_by",
+        "out_trade_no",
+        "state",
+        "amount_yuan",
+        "refunded_yuan",
+        "currency",
+        "description",
+        "attach",
+        "openid",
+        "transaction_id",
+        "via",
+        "mchid",
+        "appid",
+        "created_at",
+        "success_time",
+        "found_by",
     ];
     let cells = |order: &Order| {
         let text = |value: &Option<String>| value.clone().unwrap_or_default();
@@ -51,7 +64,8 @@ pub async fn orders(context: &Context, console: &Console, filter: OrderFilter, f
     let mut sheet = Sheet::begin(context, format, &HEAD, most);
     let mut after = filter.after.clone();
     loop {
-        let page = console.order_list(context.merchant(), OrderFilter { after: after.take(), ..filter.clone() }).await?;
+        let page =
+            console.order_list(context.merchant(), OrderFilter { after: after.take(), ..filter.clone() }).await?;
         after = sheet.page(page, cells)?;
         if after.is_none() {
             return Ok(());
@@ -60,9 +74,24 @@ pub async fn orders(context: &Context, console: &Console, filter: OrderFilter, f
 }
 
 /// Prints at most `most` deliveries that `filter` lets through.
-pub async fn callbacks(context: &Context, console: &Console, filter: CallbackFilter, format: Format, most: u32) -> Done {
+pub async fn callbacks(
+    context: &Context,
+    console: &Console,
+    filter: CallbackFilter,
+    format: Format,
+    most: u32,
+) -> Done {
     const HEAD: [&str; 10] = [
-        "id", "notification_id", "received_at", "verdict", "reason", "event_type", "out_trade_no", "amount_yuan", "http_status", "latency_ms",
+        "id",
+        "notification_id",
+        "received_at",
+        "verdict",
+        "reason",
+        "event_type",
+        "out_trade_no",
+        "amount_yuan",
+        "http_status",
+        "latency_ms",
     ];
     let cells = |callback: &Callback| {
         let text = |value: &Option<String>| value.clone().unwrap_or_default();
@@ -82,7 +111,8 @@ pub async fn callbacks(context: &Context, console: &Console, filter: CallbackFil
     let mut sheet = Sheet::begin(context, format, &HEAD, most);
     let mut after = filter.after.clone();
     loop {
-        let page = console.callback_list(context.merchant(), CallbackFilter { after: after.take(), ..filter.clone() }).await?;
+        let page =
+            console.callback_list(context.merchant(), CallbackFilter { after: after.take(), ..filter.clone() }).await?;
         after = sheet.page(page, cells)?;
         if after.is_none() {
             return Ok(());
@@ -106,7 +136,11 @@ impl<'a> Sheet<'a> {
     }
 
     /// Prints a page; the cursor of the next, while rows are still wanted and anybody reads them.
-    fn page<T: Serialize>(&mut self, page: Page<T>, cells: impl Fn(&T) -> Vec<String>) -> Result<Option<String>, Failure> {
+    fn page<T: Serialize>(
+        &mut self,
+        page: Page<T>,
+        cells: impl Fn(&T) -> Vec<String>,
+    ) -> Result<Option<String>, Failure> {
         let mut text = String::new();
         for item in page.items.iter().take(self.left as usize) {
             match self.format {
@@ -125,7 +159,11 @@ impl<'a> Sheet<'a> {
 }
 
 fn word<T: Serialize>(value: &Option<T>) -> String {
-    value.as_ref().and_then(|value| serde_json::to_value(value).ok()).and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+    value
+        .as_ref()
+        .and_then(|value| serde_json::to_value(value).ok())
+        .and_then(|value| value.as_str().map(str::to_owned))
+        .unwrap_or_default()
 }
 
 fn yuan(fen: i64) -> String {
@@ -141,7 +179,8 @@ fn number(text: &str) -> String {
 /// A row of CSV: cells with a separator, quote or line break are quoted, those that would run as a formula are disarmed.
 fn csv_row(cells: impl IntoIterator<Item = String>) -> String {
     let cell = |text: String| {
-        let formula = text.starts_with(['=', '+', '@', '\r']) || (text.starts_with('-') && text.parse::<f64>().is_err());
+        let formula =
+            text.starts_with(['=', '+', '@', '\r']) || (text.starts_with('-') && text.parse::<f64>().is_err());
         let text = if formula { format!("'{text}") } else { text };
         if text.contains([',', '"', '\n', '\r', '\t']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
     };

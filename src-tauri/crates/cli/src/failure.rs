@@ -71,7 +71,10 @@ impl From<FieldError> for Failure {
                 format!("{} {}（收到：{}）", error.field, error.zh, error.value),
                 format!("{} {} (got {:?})", error.field, error.en, error.value),
             ),
-            both("改正后再试；什么都没有发出，也没有保存。", "Mend it and try again; nothing was sent and nothing was kept."),
+            both(
+                "改正后再试；什么都没有发出，也没有保存。",
+                "Mend it and try again; nothing was sent and nothing was kept.",
+            ),
         );
         problem.field = Some(error.field);
         Failure::Usage(problem)

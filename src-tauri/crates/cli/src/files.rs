@@ -57,7 +57,10 @@ pub fn read_sandbox(path: &Path) -> Result<serde_json::Value, Failure> {
                 format!("文件 {} 里没有沙箱的就绪信息。", path.display()),
                 format!("The file {} doesn't hold the ready line of a sandbox.", path.display()),
             ),
-            both("用 `guitai sandbox > sandbox.json` 启动沙箱，再把该文件交给这里。", "Start one with `guitai sandbox > sandbox.json` and give that file."),
+            both(
+                "用 `guitai sandbox > sandbox.json` 启动沙箱，再把该文件交给这里。",
+                "Start one with `guitai sandbox > sandbox.json` and give that file.",
+            ),
         )),
     }
 }

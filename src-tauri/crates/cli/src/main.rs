@@ -74,33 +74,49 @@ enum Command {
     #[command(after_help = "Example:\n  guitai demo\n  guitai demo --json | jq -r .step")]
     Demo,
     /// Serve a pretend WeChat Pay on 127.0.0.1, with its own keys, clock and faults
-    #[command(after_help = "Example:\n  guitai sandbox --port 8790 > sandbox.json &\n  curl -s \"$(jq -r .base_url sandbox.json)/_sandbox/clock\"")]
+    #[command(
+        after_help = "Example:\n  guitai sandbox --port 8790 > sandbox.json &\n  curl -s \"$(jq -r .base_url sandbox.json)/_sandbox/clock\""
+    )]
     Sandbox(sandbox::SandboxArgs),
     /// Merchant profiles: who you are at WeChat Pay, and with which keys
-    #[command(subcommand, after_help = "Example:\n  guitai merchant add test --from-sandbox sandbox.json\n  guitai merchant check")]
+    #[command(
+        subcommand,
+        after_help = "Example:\n  guitai merchant add test --from-sandbox sandbox.json\n  guitai merchant check"
+    )]
     Merchant(merchant::MerchantCommand),
     /// Serve the callback listener: verify, decrypt, record and answer what WeChat Pay sends
-    #[command(after_help = "Example:\n  guitai listen --port 8787\n  guitai listen --json | jq 'select(.verdict == \"held\")'")]
+    #[command(
+        after_help = "Example:\n  guitai listen --port 8787\n  guitai listen --json | jq 'select(.verdict == \"held\")'"
+    )]
     Listen(listen::ListenArgs),
     /// A practice target that prints every request it gets and answers as told
-    #[command(after_help = "Example:\n  guitai catch --port 8791 --status 500\n  guitai catch --sandbox sandbox.json --json")]
+    #[command(
+        after_help = "Example:\n  guitai catch --port 8791 --status 500\n  guitai catch --sandbox sandbox.json --json"
+    )]
     Catch(catch::CatchArgs),
     /// Orders: create, prepay, query, close, refund, export
-    #[command(subcommand, after_help = "Example:\n  guitai order create --amount 12.50 --description Latte --json\n  guitai order list --state SUCCESS")]
+    #[command(
+        subcommand,
+        after_help = "Example:\n  guitai order create --amount 12.50 --description Latte --json\n  guitai order list --state SUCCESS"
+    )]
     Order(order::OrderCommand),
     /// Callbacks: what came, what was checked, what it changed
     #[command(subcommand, after_help = "Example:\n  guitai callback list --verdict held\n  guitai callback show 42")]
     Callback(callback::CallbackCommand),
     /// Examine a merchant backend's callback URL: play WeChat Pay and see which duties it meets
-    #[command(after_help = "Example:\n  guitai certify http://127.0.0.1:8080/notify --sandbox sandbox.json --report card.html")]
+    #[command(
+        after_help = "Example:\n  guitai certify http://127.0.0.1:8080/notify --sandbox sandbox.json --report card.html"
+    )]
     Certify(certify::CertifyArgs),
     /// Sign a request with the merchant's key, and show the text that was signed
     #[command(after_help = "Example:\n  guitai sign --method GET --url '/v3/certificates?algorithm_type=RSA'\n  \
                             guitai sign --method POST --url /v3/pay/transactions/jsapi --body order.json --json")]
     Sign(sign::SignArgs),
     /// Check the signature of an answer or a notification
-    #[command(after_help = "Example:\n  guitai verify --timestamp 1554208460 --nonce c5ac7061fccab6bf3e254dcf98995b8c --serial 5157F09E… \\\n    \
-                            --signature CtcbzwtQ… --body body.json --platform-certificate wechatpay_5157F09E….pem")]
+    #[command(
+        after_help = "Example:\n  guitai verify --timestamp 1554208460 --nonce c5ac7061fccab6bf3e254dcf98995b8c --serial 5157F09E… \\\n    \
+                            --signature CtcbzwtQ… --body body.json --platform-certificate wechatpay_5157F09E….pem"
+    )]
     Verify(verify::VerifyArgs),
     /// Decrypt the resource of a notification or a platform certificate
     #[command(after_help = "Example:\n  guitai decrypt --resource notification.json --api-v3-key-file apiv3.key")]
@@ -145,7 +161,10 @@ fn main() -> ExitCode {
     };
     match context.out.fault() {
         Some(error) => {
-            context.out.note(&format!("{} {error}", context.out.pick("错误：无法写到标准输出：", "error: stdout can't be written:")));
+            context.out.note(&format!(
+                "{} {error}",
+                context.out.pick("错误：无法写到标准输出：", "error: stdout can't be written:")
+            ));
             ExitCode::from(status.max(1))
         }
         None => ExitCode::from(status),

@@ -17,8 +17,10 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Subcommand)]
 pub enum MerchantCommand {
     /// Add a profile
-    #[command(after_help = "Example:\n  guitai merchant add shop --mchid 1900000001 --appid wx0123456789abcdef --serial-no 5157F09E… \\\n    \
-                            --private-key apiclient_key.pem --api-v3-key-file apiv3.key\n  guitai merchant add test --from-sandbox sandbox.json")]
+    #[command(
+        after_help = "Example:\n  guitai merchant add shop --mchid 1900000001 --appid wx0123456789abcdef --serial-no 5157F09E… \\\n    \
+                            --private-key apiclient_key.pem --api-v3-key-file apiv3.key\n  guitai merchant add test --from-sandbox sandbox.json"
+    )]
     Add(AddArgs),
     /// List profiles
     #[command(after_help = "Example:\n  guitai merchant list")]
@@ -164,8 +166,10 @@ pub async fn run(context: &Context, command: MerchantCommand) -> Done {
             }
         }
         MerchantCommand::Update(args) => {
-            let patch = MerchantPatch { live_enabled: args.live.map(|live| live == Switch::On), ..args.pieces.patch()? };
-            let merchant = desk::with(context, async |console| Ok(console.merchant_update(&args.name, patch).await?)).await?;
+            let patch =
+                MerchantPatch { live_enabled: args.live.map(|live| live == Switch::On), ..args.pieces.patch()? };
+            let merchant =
+                desk::with(context, async |console| Ok(console.merchant_update(&args.name, patch).await?)).await?;
             out.document(&merchant, || facts(out, &merchant));
         }
         MerchantCommand::Use(arg) => {
@@ -182,7 +186,11 @@ pub async fn run(context: &Context, command: MerchantCommand) -> Done {
 
 async fn add_from_sandbox(context: &Context, args: &AddArgs, file: &Path) -> Result<Merchant, Failure> {
     let ready = pick(files::read_sandbox(file)?, args.pieces.mchid.as_deref(), file)?;
-    let patch = MerchantPatch { base_url: args.pieces.base_url.clone(), notify_url: args.pieces.notify_url.clone(), ..MerchantPatch::default() };
+    let patch = MerchantPatch {
+        base_url: args.pieces.base_url.clone(),
+        notify_url: args.pieces.notify_url.clone(),
+        ..MerchantPatch::default()
+    };
     desk::with(context, async |console| {
         let merchant = console.merchant_add_from_sandbox(&args.name, &ready).await?;
         let changed = patch.base_url.is_some() || patch.notify_url.is_some();
@@ -198,7 +206,8 @@ fn pick(ready: Value, mchid: Option<&str>, file: &Path) -> Result<Value, Failure
     if is_it(&ready) {
         return Ok(ready);
     }
-    let mut found = ready.get("merchants").and_then(Value::as_array).and_then(|all| all.iter().find(|it| is_it(it))).cloned();
+    let mut found =
+        ready.get("merchants").and_then(Value::as_array).and_then(|all| all.iter().find(|it| is_it(it))).cloned();
     for shared in ["base_url", "proxy_url", "ca_certificate"] {
         if let (Some(found), Some(value)) = (found.as_mut().and_then(Value::as_object_mut), ready.get(shared)) {
             found.entry(shared).or_insert_with(|| value.clone());
@@ -209,7 +218,8 @@ fn pick(ready: Value, mchid: Option<&str>, file: &Path) -> Result<Value, Failure
 
 impl Pieces {
     fn input(&self, name: String) -> Result<MerchantInput, Failure> {
-        let (Some(mchid), Some(appid), Some(private_key), Some(api_v3_key)) = (&self.mchid, &self.appid, &self.private_key, &self.api_v3_key_file)
+        let (Some(mchid), Some(appid), Some(private_key), Some(api_v3_key)) =
+            (&self.mchid, &self.appid, &self.private_key, &self.api_v3_key_file)
         else {
             let needed = [
                 ("--mchid", self.mchid.is_some()),
@@ -218,10 +228,14 @@ impl Pieces {
                 ("--private-key", self.private_key.is_some()),
                 ("--api-v3-key-file", self.api_v3_key_file.is_some()),
             ];
-            let missing = needed.iter().filter(|(_, given)| !given).map(|(name, _)| *name).collect::<Vec<_>>().join(" ");
+            let missing =
+                needed.iter().filter(|(_, given)| !given).map(|(name, _)| *name).collect::<Vec<_>>().join(" ");
             return Err(Failure::usage(
                 both(format!("缺少参数：{missing}"), format!("These are missing: {missing}")),
-                both("全部给出，或用 --from-sandbox FILE 从沙箱添加。", "Give them all, or add from a sandbox with --from-sandbox FILE."),
+                both(
+                    "全部给出，或用 --from-sandbox FILE 从沙箱添加。",
+                    "Give them all, or add from a sandbox with --from-sandbox FILE.",
+                ),
             ));
         };
         Ok(MerchantInput {
@@ -251,7 +265,7 @@ impl Pieces {
             certificate: self.certificate.as_deref().map(pem).transpose()?,
             api_v3_key: self.api_v3_key_file.as_deref().map(secret).transpose()?,
             app_secret: self.app_secret_file.as_deref().map(secret).transpose()?,
-            platform_certificates: Some(certificates).filter(|all| !all.is_empty()),
+            platform_certificates: certificates,
             public_key_id: self.public_key_id.clone(),
             public_key: self.public_key.as_deref().map(pem).transpose()?,
             base_url: self.base_url.clone(),
@@ -272,7 +286,9 @@ fn secret(file: &Path) -> Result<Secret, Failure> {
 
 fn table(out: &Out, merchants: &[Merchant]) -> String {
     if merchants.is_empty() {
-        return out.pick("没有商户，用 guitai merchant add 添加。", "No merchants yet; add one with guitai merchant add.").to_owned();
+        return out
+            .pick("没有商户，用 guitai merchant add 添加。", "No merchants yet; add one with guitai merchant add.")
+            .to_owned();
     }
     let mut table = Table::new(match out.language() {
         Language::Zh => &["", "名称", "商户号", "应用", "网关"],
@@ -280,7 +296,11 @@ fn table(out: &Out, merchants: &[Merchant]) -> String {
     });
     for merchant in merchants {
         let current = if merchant.current { ("*".to_owned(), Tone::Good) } else { plain("") };
-        let gateway = if merchant.sandbox { format!("{} {}", out.pick("沙箱", "sandbox"), merchant.base_url) } else { merchant.base_url.clone() };
+        let gateway = if merchant.sandbox {
+            format!("{} {}", out.pick("沙箱", "sandbox"), merchant.base_url)
+        } else {
+            merchant.base_url.clone()
+        };
         table.row(vec![current, plain(&merchant.name), plain(&merchant.mchid), plain(&merchant.appid), plain(gateway)]);
     }
     table.render(out)
@@ -296,7 +316,9 @@ fn facts(out: &Out, merchant: &Merchant) -> String {
     let certificates: Vec<_> = merchant
         .platform_certificates
         .iter()
-        .map(|certificate| format!("{} ({} {})", certificate.serial_no, key("至", "until"), time(&certificate.not_after)))
+        .map(|certificate| {
+            format!("{} ({} {})", certificate.serial_no, key("至", "until"), time(&certificate.not_after))
+        })
         .collect();
     out.facts(&[
         (key("名称", "name"), merchant.name.clone()),
@@ -326,6 +348,10 @@ fn check_text(out: &Out, check: &MerchantCheck) -> String {
         };
         text += &format!("{mark} {:<28} {}\n", item.name, crate::out::visible(out.language().say(&item.detail)));
     }
-    let end = if check.ok { out.pick("全部吻合。", "All of it belongs together.") } else { out.pick("有不吻合的地方。", "Something doesn't belong together.") };
+    let end = if check.ok {
+        out.pick("全部吻合。", "All of it belongs together.")
+    } else {
+        out.pick("有不吻合的地方。", "Something doesn't belong together.")
+    };
     text + end + "\n"
 }

@@ -14,7 +14,9 @@ use wechatpay::money::Fen;
 #[derive(Debug, Subcommand)]
 pub enum OrderCommand {
     /// Record a new order; nothing is sent yet
-    #[command(after_help = "Example:\n  guitai order create --amount 12.50 --description 'Latte' --openid oUpF8uMuAJO_M2pxb1Q9zNjWeS6o")]
+    #[command(
+        after_help = "Example:\n  guitai order create --amount 12.50 --description 'Latte' --openid oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"
+    )]
     Create(CreateArgs),
     /// List orders, newest first
     #[command(after_help = "Example:\n  guitai order list --state SUCCESS --since 2026-11-01 --limit 20")]
@@ -192,7 +194,8 @@ pub async fn run(context: &Context, command: OrderCommand) -> Done {
         }
         OrderCommand::Prepay(args) => {
             let no = args.no.no;
-            let prepaid = desk::with(context, async |console| Ok(console.order_prepay(m, &no, args.via.into()).await?)).await?;
+            let prepaid =
+                desk::with(context, async |console| Ok(console.order_prepay(m, &no, args.via.into()).await?)).await?;
             out.document(&prepaid, || facts(out, &prepaid.order));
         }
         OrderCommand::PayParams(arg) => {
@@ -343,7 +346,10 @@ fn facts(out: &Out, order: &Order) -> String {
         (key("创建时间", "created"), time(&order.created_at)),
     ]);
     if order.outcome_unknown {
-        shown += out.pick("上一次调用结果未知：先查询，再做别的。\n", "The outcome of the last call is unknown: query before anything else.\n");
+        shown += out.pick(
+            "上一次调用结果未知：先查询，再做别的。\n",
+            "The outcome of the last call is unknown: query before anything else.\n",
+        );
     }
     shown
 }
@@ -382,7 +388,12 @@ fn dossier_text(out: &Out, dossier: &Dossier) -> String {
     let mut refunds = Table::new(&["", "", ">", ""]);
     for refund in &dossier.refunds {
         let amount = money(refund.amount.refund);
-        refunds.row(vec![plain(&refund.out_refund_no), state(out, &refund.status), plain(amount), plain(time(&refund.created_at))]);
+        refunds.row(vec![
+            plain(&refund.out_refund_no),
+            state(out, &refund.status),
+            plain(amount),
+            plain(time(&refund.created_at)),
+        ]);
     }
     section(out.pick("退款", "Refunds"), &refunds, !dossier.refunds.is_empty());
     let mut callbacks = Table::new(&["", "", "", "", ">"]);

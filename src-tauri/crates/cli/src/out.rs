@@ -43,7 +43,8 @@ impl Out {
     /// For the process's stdout. Colour only where people look: a terminal, without `NO_COLOR` and not `TERM=dumb`.
     pub fn new(json: bool, language: Language) -> Self {
         let terminal = io::stdout().is_terminal();
-        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) || std::env::var_os("TERM").is_some_and(|value| value == "dumb");
+        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+            || std::env::var_os("TERM").is_some_and(|value| value == "dumb");
         Out { json, language, colour: terminal && !json && !refused, terminal, broken: OnceLock::new() }
     }
 
@@ -162,14 +163,20 @@ impl Out {
 
     fn sentences(&self, problem: &Problem) -> String {
         let say = |text: &Bilingual| visible(self.language.say(text));
-        let mut text = format!("{} {}", self.pick("错误：", "error:"), say(&problem.message));
+        let mut text = format!("{}{}", self.pick("错误：", "error: "), say(&problem.message));
         if let Some(why) = &problem.why {
-            text += &format!("\n  {} {}", self.pick("原因：", "why:"), say(why));
+            text += &format!("\n  {}{}", self.pick("原因：", "why: "), say(why));
         }
         if let Some(gateway) = &problem.gateway {
-            let status = gateway.status.map_or_else(|| self.pick("没有回答", "no answer").to_owned(), |status| status.to_string());
-            let said = [gateway.code.as_deref(), gateway.message.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" ");
-            text += &format!("\n  {} {status} {}", self.pick("微信支付：", "WeChat Pay:"), visible(&said));
+            let status = gateway
+                .status
+                .map_or_else(|| self.pick("没有回答", "no answer").to_owned(), |status| status.to_string());
+            let said = [gateway.code.as_deref(), gateway.message.as_deref()]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join(" ");
+            text += &format!("\n  {}{status} {}", self.pick("微信支付：", "WeChat Pay: "), visible(&said));
             if let Some(id) = &gateway.request_id {
                 text += &format!("\n  Request-ID: {}", visible(id));
             }
@@ -177,7 +184,7 @@ impl Out {
                 text += &format!(" ({})", say(meaning));
             }
         }
-        text + &format!("\n  {} {}", self.pick("下一步：", "next:"), say(&problem.hint))
+        text + &format!("\n  {}{}", self.pick("下一步：", "next: "), say(&problem.hint))
     }
 
     /// `text` in a tone, where there is colour.
@@ -200,7 +207,8 @@ impl Out {
         let widest = shown.iter().map(|(key, _)| key.width()).max().unwrap_or_default();
         let mut text = String::new();
         for (key, value) in shown {
-            text += &format!("{}{}  {}\n", self.paint(Tone::Faint, key), " ".repeat(widest - key.width()), visible(value));
+            text +=
+                &format!("{}{}  {}\n", self.paint(Tone::Faint, key), " ".repeat(widest - key.width()), visible(value));
         }
         text
     }
@@ -216,7 +224,10 @@ pub struct Table {
 impl Table {
     /// With these headings; one that begins with `>` sets its column to the right.
     pub fn new(head: &[&str]) -> Self {
-        let head = head.iter().map(|text| text.strip_prefix('>').map_or((text.to_string(), false), |text| (text.to_owned(), true))).collect();
+        let head = head
+            .iter()
+            .map(|text| text.strip_prefix('>').map_or((text.to_string(), false), |text| (text.to_owned(), true)))
+            .collect();
         Table { head, rows: Vec::new() }
     }
 

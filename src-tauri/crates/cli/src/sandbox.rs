@@ -4,8 +4,8 @@ use crate::Context;
 use crate::desk;
 use crate::failure::{Done, Failure};
 use crate::stop::Stop;
-use clap::Args;
 use crate::text::both;
+use clap::Args;
 use wechatpay_sandbox::{Options, SandboxError, start};
 
 /// What `guitai sandbox` takes.
@@ -25,8 +25,12 @@ pub struct SandboxArgs {
 /// Serves until SIGINT or SIGTERM; the ready line is JSON whoever reads it, since programs are what it is for.
 pub async fn run(context: &Context, args: SandboxArgs) -> Done {
     let mut stop = Stop::watch()?;
-    let options =
-        Options { data_dir: desk::data_dir(context)?, port: args.port, proxy_port: args.proxy_port, merchants: usize::from(args.merchants) };
+    let options = Options {
+        data_dir: desk::data_dir(context)?,
+        port: args.port,
+        proxy_port: args.proxy_port,
+        merchants: usize::from(args.merchants),
+    };
     let sandbox = start(options).await.map_err(failed)?;
     context.out.always_json(&sandbox.ready_line());
     context.out.note(context.out.pick("沙箱已就绪，按 Ctrl-C 结束。", "The sandbox is ready. Ctrl-C ends it."));
@@ -49,7 +53,10 @@ pub fn failed(error: SandboxError) -> Failure {
                 format!("{} 正被另一个沙箱使用。", folder.display()),
                 format!("{} is in use by another sandbox.", folder.display()),
             ),
-            both("结束那个沙箱，或用 --data-dir 换一个目录。", "End that one, or choose another folder with --data-dir."),
+            both(
+                "结束那个沙箱，或用 --data-dir 换一个目录。",
+                "End that one, or choose another folder with --data-dir.",
+            ),
         ),
         SandboxError::Folder { folder, error } => Failure::refused(
             "DATA_DIR_NOT_WRITABLE",
@@ -62,7 +69,10 @@ pub fn failed(error: SandboxError) -> Failure {
         other => Failure::refused(
             "SANDBOX_FAILED",
             both(format!("沙箱无法启动：{other}"), format!("The sandbox doesn't start: {other}")),
-            both("检查数据目录，或用 --data-dir 换一个目录。", "Check the data folder, or choose another with --data-dir."),
+            both(
+                "检查数据目录，或用 --data-dir 换一个目录。",
+                "Check the data folder, or choose another with --data-dir.",
+            ),
         ),
     }
 }

@@ -18,7 +18,10 @@ impl Language {
     }
 
     fn chosen(variable: impl Fn(&str) -> Option<String>) -> Self {
-        let set = ["GUITAI_LANG", "LC_ALL", "LC_MESSAGES", "LANG"].into_iter().filter_map(variable).find(|value| !value.is_empty());
+        let set = ["GUITAI_LANG", "LC_ALL", "LC_MESSAGES", "LANG"]
+            .into_iter()
+            .filter_map(variable)
+            .find(|value| !value.is_empty());
         match set {
             Some(value) if value.to_ascii_lowercase().starts_with("zh") => Language::Zh,
             _ => Language::En,

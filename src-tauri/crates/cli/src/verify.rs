@@ -56,13 +56,26 @@ pub fn run(context: &Context, args: &VerifyArgs) -> Done {
         None => format!("{} {}\n", out.paint(Tone::Good, "✓"), out.pick("签名有效。", "The signature is valid.")),
         Some(reason) => {
             let why = match reason {
-                "serial_unknown" => out.pick("序列号指的是另一把密钥，不是给出的这一把。", "The serial names another key than the one given."),
-                "probe" => out.pick("这是微信支付的签名探测（WECHATPAY/SIGNTEST/），应当拒绝。", "This is a probe of WeChat Pay (WECHATPAY/SIGNTEST/), to be refused."),
+                "serial_unknown" => out.pick(
+                    "序列号指的是另一把密钥，不是给出的这一把。",
+                    "The serial names another key than the one given.",
+                ),
+                "probe" => out.pick(
+                    "这是微信支付的签名探测（WECHATPAY/SIGNTEST/），应当拒绝。",
+                    "This is a probe of WeChat Pay (WECHATPAY/SIGNTEST/), to be refused.",
+                ),
                 "signature_malformed" => out.pick("签名不是 Base64。", "The signature is not base64."),
-                _ => out.pick("签名与这些字节不符：内容被改过，或不是这把密钥签的。", "It doesn't match these bytes: they were changed, or another key signed."),
+                _ => out.pick(
+                    "签名与这些字节不符：内容被改过，或不是这把密钥签的。",
+                    "It doesn't match these bytes: they were changed, or another key signed.",
+                ),
             };
             let text = out.pick("用来验签的文本：", "The text that was verified:");
-            format!("{} {} {why}\n{text}\n{shown}", out.paint(Tone::Bad, "✗"), out.pick("签名无效。", "The signature is not valid."))
+            format!(
+                "{} {} {why}\n{text}\n{shown}",
+                out.paint(Tone::Bad, "✗"),
+                out.pick("签名无效。", "The signature is not valid.")
+            )
         }
     });
     if reason.is_none() { Ok(()) } else { Err(Failure::NotValid) }
@@ -81,7 +94,10 @@ fn reason(args: &VerifyArgs, text: &[u8]) -> Result<Option<&'static str>, Failur
         (None, Some(path)) => PublicKey::from_pem(&files::read(path)?).map_err(|error| unusable(path, &error))?,
         (None, None) => {
             return Err(Failure::usage(
-                both("需要 --platform-certificate 或 --public-key。", "It needs --platform-certificate or --public-key."),
+                both(
+                    "需要 --platform-certificate 或 --public-key。",
+                    "It needs --platform-certificate or --public-key.",
+                ),
                 both("给出其中一个 PEM 文件。", "Give one of the two PEM files."),
             ));
         }
@@ -99,7 +115,13 @@ fn reason(args: &VerifyArgs, text: &[u8]) -> Result<Option<&'static str>, Failur
 fn unusable(path: &Path, error: &dyn std::fmt::Display) -> Failure {
     Failure::refused(
         "KEY_UNUSABLE",
-        both(format!("{} 不是可用的密钥或证书：{error}", path.display()), format!("{} is no usable key or certificate: {error}", path.display())),
-        both("给出微信支付的平台证书或公钥（PEM），不是商户自己的。", "Give WeChat Pay's platform certificate or public key (PEM), not the merchant's."),
+        both(
+            format!("{} 不是可用的密钥或证书：{error}", path.display()),
+            format!("{} is no usable key or certificate: {error}", path.display()),
+        ),
+        both(
+            "给出微信支付的平台证书或公钥（PEM），不是商户自己的。",
+            "Give WeChat Pay's platform certificate or public key (PEM), not the merchant's.",
+        ),
     )
 }
