@@ -13,7 +13,11 @@ mod clock;
 mod controls;
 mod diagnosis;
 mod faults;
+#[cfg(test)]
+mod fixture;
 mod gateway;
+#[cfg(test)]
+mod journeys;
 mod keyring;
 mod ledger;
 mod office;

@@ -221,6 +221,11 @@ impl Sandbox {
         format!("http://{}", self.door.addr())
     }
 
+    #[cfg(test)]
+    pub(crate) fn door_addr(&self) -> SocketAddr {
+        self.door.addr()
+    }
+
     /// The proxy.
     pub fn proxy_url(&self) -> String {
         format!("http://{}", self.proxy.addr())

@@ -41,7 +41,7 @@ pub(crate) struct Books<'a> {
 }
 
 /// A yes of the gateway.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Granted {
     /// 200 with JSON, signed.
     Json(Vec<u8>),
@@ -51,6 +51,16 @@ pub(crate) enum Granted {
     File { bytes: Vec<u8>, content_type: &'static str },
     /// 200 with JSON of another house (`/sns/…`), unsigned.
     Plain(Vec<u8>),
+}
+
+impl std::fmt::Debug for Granted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Granted::Json(body) | Granted::Plain(body) => f.write_str(&String::from_utf8_lossy(body)),
+            Granted::Nothing => f.write_str("204"),
+            Granted::File { bytes, content_type } => write!(f, "{} bytes of {content_type}", bytes.len()),
+        }
+    }
 }
 
 impl Granted {

@@ -1,0 +1,542 @@
+//! Every refusal of the reference that the gateway gives, as a table; and the forms of its yeses.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::clock::Clock;
+use crate::fixture::{self, APPID, MCHID, PUBLIC_KEY_ID};
+use crate::switches::{ChangedParameters, KeyMode, NoCertificates};
+
+struct Bench {
+    _folder: tempfile::TempDir,
+    keyring: Keyring,
+    ledger: Ledger,
+    switches: Switches,
+    files: BillFiles,
+    logins: LoginCodes,
+    traffic: Traffic,
+    now: Millis,
+}
+
+impl Bench {
+    fn new() -> Bench {
+        let folder = tempfile::tempdir().unwrap();
+        fixture::lay(folder.path());
+        Bench {
+            keyring: Keyring::open(folder.path(), 1).unwrap(),
+            _folder: folder,
+            ledger: Ledger::default(),
+            switches: Switches::default(),
+            files: BillFiles::default(),
+            logins: LoginCodes::default(),
+            traffic: Traffic::default(),
+            now: Clock::wall().as_millisecond(),
+        }
+    }
+
+    fn books(&mut self) -> Books<'_> {
+        Books {
+            ledger: &mut self.ledger,
+            switches: &self.switches,
+            keyring: &self.keyring,
+            files: &mut self.files,
+            logins: &mut self.logins,
+            traffic: &mut self.traffic,
+            now: self.now,
+        }
+    }
+
+    /// The whole way of a request, as the server goes it.
+    fn send(&mut self, request: &Request) -> Result<Granted, Refused> {
+        let route = Route::find(&request.method, request.path())?;
+        let wall = Clock::wall();
+        let front = Route::front(request.path());
+        let caller = authenticate(request, front, &self.keyring, &self.switches, wall, &mut Trace::default())?;
+        decide(&route, request, &caller, &mut self.books(), wall)
+    }
+
+    fn post(&mut self, target: &str, body: &Value) -> Result<Granted, Refused> {
+        self.send(&fixture::request("POST", target, &body.to_string()))
+    }
+
+    fn get(&mut self, target: &str) -> Result<Granted, Refused> {
+        self.send(&fixture::request("GET", target, ""))
+    }
+
+    fn openid(&self) -> String {
+        openid_for(&self.keyring.all()[0], "payer")
+    }
+
+    fn order(&self, number: &str) -> Value {
+        json!({ "appid": APPID, "mchid": MCHID, "description": "奶茶", "out_trade_no": number,
+                "notify_url": "http://127.0.0.1:1/notify", "amount": { "total": 1000 }, "payer": { "openid": self.openid() } })
+    }
+
+    fn pay(&mut self, number: &str) {
+        let key = crate::ledger::key(MCHID, number);
+        self.ledger.pay(&key, None, None, self.now).unwrap();
+    }
+
+    fn login(&mut self, target: &str) -> Value {
+        let request = fixture::request("GET", target, "");
+        match login(&request, &mut self.books()) {
+            Granted::Plain(body) => serde_json::from_slice(&body).unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn json_of(granted: Result<Granted, Refused>) -> Value {
+    match granted {
+        Ok(Granted::Json(body)) => serde_json::from_slice(&body).unwrap(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// (status, code) of a refusal.
+fn no(granted: Result<Granted, Refused>) -> (u16, &'static str) {
+    let refused = granted.expect_err("refused");
+    (refused.status, refused.code)
+}
+
+const JSAPI: &str = "/v3/pay/transactions/jsapi";
+
+#[test]
+fn unknown_paths_and_methods_get_no_body_even_without_a_signature() {
+    for (method, path, status) in [
+        ("GET", "/", 404),
+        ("GET", "/v3", 404),
+        ("POST", "/v3/pay/transactions/fax", 404),
+        ("GET", "/pay/unifiedorder", 404),
+        ("GET", "/v3/certificates/", 404),
+        ("GET", "//v3/certificates", 404),
+        ("GET", "/V3/certificates", 404),
+        ("GET", JSAPI, 405),
+        ("DELETE", "/v3/certificates", 405),
+        ("GET", "/v3/refund/domestic/refunds", 405),
+        ("POST", "/v3/pay/transactions/out-trade-no/ORDER1", 405),
+    ] {
+        let refused = Route::find(method, path).unwrap_err();
+        assert_eq!((refused.status, refused.body(false, false)), (status, Vec::new()), "{method} {path}");
+    }
+}
+
+#[test]
+fn senders_are_refused_in_the_order_and_words_of_the_real_gateway() {
+    let mut bench = Bench::new();
+    let certificates = "/v3/certificates";
+    let set = |request: &mut Request, name: &str, value: Option<&str>| {
+        request.headers.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
+        if let Some(value) = value {
+            request.headers.push((name.to_owned(), value.to_owned()));
+        }
+    };
+    type Spoil = Box<dyn Fn(&mut Request)>;
+    let replaced = |from: &'static str, to: &'static str| -> Spoil {
+        Box::new(move |r: &mut Request| {
+            for (name, value) in &mut r.headers {
+                if name == "Authorization" {
+                    *value = value.replace(from, to);
+                }
+            }
+        })
+    };
+    let malformed = "Http头Authorization值格式错误，请参考《微信支付商户REST API签名规则》";
+    let serial = "商户证书序列号有误。请使用签名私钥匹配的证书序列号";
+    let other_serial = fixture::platform_serial();
+    let table: Vec<(&str, Spoil, u16, &str, &str)> = vec![
+        (certificates, Box::new(move |r| set(r, "User-Agent", None)), 400, "INVALID_REQUEST", "Http头缺少Accept或User-Agent"),
+        (certificates, Box::new(move |r| set(r, "Accept", None)), 400, "INVALID_REQUEST", "Http头缺少Accept或User-Agent"),
+        (certificates, Box::new(move |r| set(r, "Authorization", None)), 401, "SIGN_ERROR", malformed),
+        (certificates, Box::new(move |r| set(r, "Authorization", Some("Bearer x"))), 401, "SIGN_ERROR", malformed),
+        (certificates, replaced("timestamp=\"", "timestamp="), 401, "SIGN_ERROR", malformed),
+        (certificates, replaced("mchid=", "mch_id="), 401, "SIGN_ERROR", malformed),
+        (certificates, replaced("timestamp=\"1", "timestamp=\"2"), 401, "SIGN_ERROR", "Http头Authorization中的timestamp与发起请求的时间不得超过5分钟"),
+        (certificates, replaced("mchid=\"19", "mchid=\"18"), 401, "SIGN_ERROR", serial),
+        (certificates, replaced("nonce_str=\"", "nonce_str=\"0"), 401, "SIGN_ERROR", malformed),
+        (certificates, Box::new(move |r| {
+            let serial = fixture::signer().serial_no.as_str().to_owned();
+            for (_, value) in &mut r.headers {
+                *value = value.replace(&serial, &other_serial);
+            }
+        }), 401, "SIGN_ERROR", serial),
+        (certificates, Box::new(|r| r.target.push_str("?x=1")), 401, "SIGN_ERROR", "签名错误"),
+        (certificates, Box::new(move |r| set(r, "Wechatpay-Serial", Some("ABCDEF"))), 400, "PARAM_ERROR", "平台证书序列号Wechatpay-Serial错误"),
+        (JSAPI, Box::new(move |r| set(r, "Authorization", None)), 401, "SIGN_ERROR", "签名信息错误，验签失败"),
+        (JSAPI, Box::new(move |r| { set(r, "Authorization", None); set(r, "User-Agent", None) }), 401, "SIGN_ERROR", "签名信息错误，验签失败"),
+    ];
+    for (at, (target, spoil, status, code, message)) in table.into_iter().enumerate() {
+        let method = if target == JSAPI { "POST" } else { "GET" };
+        let mut request = fixture::request(method, target, "");
+        spoil(&mut request);
+        let refused = bench.send(&request).expect_err("refused");
+        assert_eq!((refused.status, refused.code, refused.zh.as_str()), (status, code, message), "row {at}");
+        assert_eq!(refused.request_id, target != JSAPI, "row {at}");
+        assert_eq!(refused.detail.is_some(), message == "签名错误", "row {at}");
+    }
+    bench.switches.api_v3_key_unset = true;
+    assert_eq!(bench.get(certificates).unwrap_err().zh, "商户未设置APIv3密钥。");
+}
+
+#[test]
+fn a_mismatch_shows_the_servers_text_in_the_live_shape() {
+    let mut bench = Bench::new();
+    let mut request = fixture::request("POST", JSAPI, r#"{"amount":{"total":1}}"#);
+    request.body = bytes::Bytes::from_static(r#"{"amount":{"total":2}}"#.as_bytes());
+    let refused = bench.send(&request).unwrap_err();
+    let body = String::from_utf8(refused.body(false, false)).unwrap();
+    assert!(body.starts_with(r#"{"code":"SIGN_ERROR","detail":{"detail":{"issue":"sign not match"},"field":"signature","location":"authorization","sign_information":{"method":"POST","sign_message_length":"#), "{body}");
+    let value: Value = serde_json::from_str(&body).unwrap();
+    let information = &value["detail"]["sign_information"];
+    let shown = information["truncated_sign_message"].as_str().unwrap();
+    assert!(shown.starts_with("POST\n/v3/pay/transactions/jsapi\n") && shown.ends_with("\n{\"amount\n"), "{shown:?}");
+    // method, target, ten digits, 32 characters, the body: each with its line end
+    assert_eq!(information["sign_message_length"], 5 + 27 + 11 + 33 + 22 + 1);
+    // without a body the text ends with an empty line
+    let mut request = fixture::request("GET", "/v3/certificates", "");
+    request.target.push('?');
+    let refused = bench.send(&request).unwrap_err();
+    let shown = refused.detail.unwrap()["sign_information"]["truncated_sign_message"].as_str().unwrap().to_owned();
+    assert!(shown.ends_with("\n\n"), "{shown:?}");
+}
+
+#[test]
+fn a_serial_in_small_letters_and_a_stranger_key_are_told_apart() {
+    let mut bench = Bench::new();
+    let mut request = fixture::request("GET", "/v3/certificates", "");
+    let serial = fixture::signer().serial_no.as_str().to_owned();
+    for (_, value) in &mut request.headers {
+        *value = value.replace(&serial, &serial.to_ascii_lowercase());
+    }
+    assert!(bench.send(&request).is_ok());
+    let mut signer = fixture::signer();
+    signer.key = fixture::strangers_key();
+    let signed = signer.authorization("GET", "/v3/certificates", b"", Clock::wall().as_second(), "n");
+    for (name, value) in &mut request.headers {
+        if name == "Authorization" {
+            *value = signed.authorization.clone();
+        }
+    }
+    assert_eq!(bench.send(&request).unwrap_err().zh, "签名错误");
+}
+
+#[test]
+fn parameters_are_refused_by_field() {
+    let mut bench = Bench::new();
+    let set = |pointer: &'static str, value: Value| (pointer, Some(value));
+    let lacks = |pointer: &'static str| (pointer, None);
+    let long = |n: usize| json!("字".repeat(n));
+    let table: Vec<((&str, Option<Value>), u16, &str, &str)> = vec![
+        (lacks("/appid"), 400, "PARAM_ERROR", "输入源“/body/appid”映射到字段“公众号ID”必填性规则校验失败，此字段为必填项"),
+        (set("/appid", json!("wxffffffffffffffff")), 400, "APPID_MCHID_NOT_MATCH", "appid和mch_id不匹配"),
+        (set("/mchid", json!("1900000002")), 400, "PARAM_ERROR", "http header中的mchid与post payload中的mchid不匹配"),
+        (set("/mchid", json!(1_900_000_001)), 400, "PARAM_ERROR", "无法将 JSON 输入源“/body/mchid”映射到目标字段“直连商户号”中，此字段需要一个 string 类型的 Json 值"),
+        (set("/description", long(128)), 400, "PARAM_ERROR", "输入源“/body/description”映射到字段“商品描述”字符串规则校验失败，字符数 128，大于最大值 127"),
+        (set("/out_trade_no", json!("short")), 400, "PARAM_ERROR", "输入源“/body/out_trade_no”映射到字段“商户订单号”字符串规则校验失败，字符数 5，小于最小值 6"),
+        (set("/out_trade_no", json!("not allowed")), 400, "PARAM_ERROR", "输入源“/body/out_trade_no”映射到字段“商户订单号”字符串规则校验失败，不符合格式要求"),
+        (set("/amount/total", json!(0)), 400, "PARAM_ERROR", "输入源“/body/amount/total”映射到数值字段“总金额”规则校验失败，值低于最小值 1"),
+        (set("/amount/total", json!("100")), 400, "PARAM_ERROR", "无法将 JSON 输入源“/body/amount/total”映射到目标字段“总金额”中，此字段需要一个合法的 64 位有符号整数"),
+        (set("/amount/total", json!(12.5)), 400, "PARAM_ERROR", "无法将 JSON 输入源“/body/amount/total”映射到目标字段“总金额”中，此字段需要一个合法的 64 位有符号整数"),
+        (set("/amount", json!(5)), 400, "PARAM_ERROR", "无法将 JSON 输入源“/body/amount”映射到目标字段“订单金额”中，此字段需要一个 object 类型的 Json 值"),
+        (set("/notify_url", json!("http://127.0.0.1/n?x=1")), 400, "PARAM_ERROR", "输入源“/body/notify_url”映射到字段“通知地址”字符串规则校验失败，不符合格式要求"),
+        (lacks("/payer"), 400, "PARAM_ERROR", "JSAPI支付必须传openid"),
+        (set("/payer/openid", json!(4)), 400, "PARAM_ERROR", "无法将 JSON 输入源“/body/payer/openid”映射到目标字段“用户标识”中，此字段需要一个 string 类型的 Json 值"),
+        (set("/payer/openid", json!("o~")), 400, "PARAM_ERROR", "无效的openid"),
+        (set("/payer/openid", json!("oUpF8uMuAJO_M2pxb1Q9zNjWeS6o")), 400, "PARAM_ERROR", "appid与openid不匹配"),
+        (set("/time_expire", json!("tomorrow")), 400, "PARAM_ERROR", "输入源“/body/time_expire”映射到字段“交易结束时间”字符串规则校验失败，不符合格式要求"),
+    ];
+    for ((pointer, value), status, code, message) in table {
+        let mut order = bench.order("ORDER1");
+        let (parent, name) = pointer.rsplit_once('/').unwrap();
+        let map = order.pointer_mut(parent).unwrap().as_object_mut().unwrap();
+        match value {
+            Some(value) => map.insert(name.to_owned(), value),
+            None => map.remove(name),
+        };
+        let refused = bench.post(JSAPI, &order).expect_err(pointer);
+        assert_eq!((refused.status, refused.code, refused.zh.as_str()), (status, code, message), "{pointer}");
+    }
+    assert!(bench.ledger.order(MCHID, "ORDER1").is_none(), "nothing was placed");
+    for body in ["", "[]", "{", "null", "\"x\""] {
+        assert_eq!(no(bench.send(&fixture::request("POST", JSAPI, body))), (400, "PARAM_ERROR"), "{body}");
+    }
+    let currency = json!({"appid": APPID, "mchid": MCHID, "description": "x", "out_trade_no": "ORDER1",
+        "notify_url": "http://127.0.0.1/n", "amount": {"total": 1, "currency": "XYZ"}});
+    let refused = bench.post("/v3/pay/transactions/native", &currency).unwrap_err();
+    assert_eq!(refused.detail.unwrap()["field"], "/amount/currency");
+}
+
+#[test]
+fn strict_switches_refuse_what_the_default_takes() {
+    let mut bench = Bench::new();
+    let mut order = bench.order("ORDER1");
+    order["surprise"] = json!(1);
+    order["attach"] = Value::Null;
+    assert!(bench.post(JSAPI, &order).is_ok());
+    bench.switches.strict_fields = true;
+    assert_eq!(no(bench.post(JSAPI, &order)), (400, "PARAM_ERROR"));
+    bench.switches = Switches { strict_notify_url: true, ..Switches::default() };
+    let order = bench.order("ORDER2");
+    assert_eq!(no(bench.post(JSAPI, &order)), (400, "PARAM_ERROR"));
+    bench.switches = Switches { any_openid: true, ..Switches::default() };
+    let mut order = bench.order("ORDER3");
+    order["payer"]["openid"] = json!("oUpF8uMuAJO_M2pxb1Q9zNjWeS6o");
+    assert!(bench.post(JSAPI, &order).is_ok());
+    bench.switches = Switches { strict_nonce: true, ..Switches::default() };
+    let request = fixture::request("GET", "/v3/certificates", "");
+    assert!(bench.send(&request).is_ok());
+    assert_eq!(no(bench.send(&request)), (401, "SIGN_ERROR"));
+    bench.switches = Switches { rate_limits: true, ..Switches::default() };
+    let answers: Vec<_> = (0..20).map(|_| bench.get("/v3/bill/fundflowbill?bill_date=2020-01-01")).collect();
+    assert!(answers.iter().any(|a| a.as_ref().is_err_and(|r| (r.status, r.code) == (429, "FREQUENCY_LIMITED"))));
+}
+
+#[test]
+fn each_product_answers_in_its_form() {
+    let mut bench = Bench::new();
+    for (product, name, begins) in [
+        ("jsapi", "prepay_id", "wx"),
+        ("app", "prepay_id", "wx"),
+        ("native", "code_url", "weixin://wxpay/bizpayurl?pr="),
+        ("h5", "h5_url", "https://wx.tenpay.com/cgi-bin/mmpayweb-bin/checkmweb?prepay_id=wx"),
+    ] {
+        let mut order = bench.order(&format!("ORDER-{product}"));
+        order["scene_info"] = json!({ "payer_client_ip": "127.0.0.1", "h5_info": { "type": "Wap" } });
+        let answer = json_of(bench.post(&format!("/v3/pay/transactions/{product}"), &order));
+        assert_eq!(answer.as_object().unwrap().len(), 1, "{product}");
+        assert!(answer[name].as_str().unwrap().starts_with(begins), "{product} {answer}");
+    }
+    let order = bench.order("ORDER-h5-2");
+    assert_eq!(no(bench.post("/v3/pay/transactions/h5", &order)), (400, "PARAM_ERROR"));
+}
+
+#[test]
+fn the_same_number_again() {
+    let mut bench = Bench::new();
+    let order = bench.order("ORDER1");
+    let first = json_of(bench.post(JSAPI, &order));
+    // names in another order are the same parameters
+    let mut shuffled: Vec<(String, Value)> = order.as_object().unwrap().clone().into_iter().collect();
+    shuffled.reverse();
+    let second = json_of(bench.post(JSAPI, &Value::Object(shuffled.into_iter().collect())));
+    assert_ne!(first, second);
+    let mut changed = order.clone();
+    changed["description"] = json!("咖啡");
+    let refused = bench.post(JSAPI, &changed).unwrap_err();
+    assert_eq!((refused.status, refused.code, refused.inner), (400, "INVALID_REQUEST", 268_498_688));
+    bench.switches.changed_parameters = ChangedParameters::OutTradeNoUsed;
+    assert_eq!(no(bench.post(JSAPI, &changed)), (403, "OUT_TRADE_NO_USED"));
+    bench.pay("ORDER1");
+    let refused = bench.post(JSAPI, &order).unwrap_err();
+    assert_eq!((refused.status, refused.code, refused.inner), (400, "ORDERPAID", 268_498_689));
+    let close = "/v3/pay/transactions/out-trade-no/ORDER1/close";
+    assert_eq!(no(bench.post(close, &json!({"mchid": MCHID}))), (400, "ORDERPAID"));
+    let order = bench.order("ORDER2");
+    json_of(bench.post(JSAPI, &order));
+    let close = "/v3/pay/transactions/out-trade-no/ORDER2/close";
+    for _ in 0..2 {
+        assert_eq!(bench.post(close, &json!({"mchid": MCHID})), Ok(Granted::Nothing));
+    }
+    assert_eq!(no(bench.post(JSAPI, &order)), (400, "ORDER_CLOSED"));
+    assert_eq!(no(bench.post("/v3/pay/transactions/out-trade-no/ORDER9/close", &json!({"mchid": MCHID}))), (404, "ORDER_NOT_EXIST"));
+}
+
+#[test]
+fn queries_both_ways() {
+    let mut bench = Bench::new();
+    let order = bench.order("ORDER|*_-1");
+    json_of(bench.post(JSAPI, &order));
+    let by_number = format!("/v3/pay/transactions/out-trade-no/ORDER%7C*_-1?mchid={MCHID}");
+    assert_eq!(json_of(bench.get(&by_number))["trade_state"], "NOTPAY");
+    bench.pay("ORDER|*_-1");
+    let paid = json_of(bench.get(&by_number));
+    assert_eq!(paid["trade_state"], "SUCCESS");
+    let id = paid["transaction_id"].as_str().unwrap();
+    assert_eq!(id.len(), 28);
+    assert_eq!(json_of(bench.get(&format!("/v3/pay/transactions/id/{id}?mchid={MCHID}"))), paid);
+    for (target, expected) in [
+        ("/v3/pay/transactions/out-trade-no/ORDER%7C*_-1".to_owned(), (400, "PARAM_ERROR")),
+        ("/v3/pay/transactions/out-trade-no/ORDER9?mchid=1900000001".to_owned(), (404, "ORDER_NOT_EXIST")),
+        ("/v3/pay/transactions/out-trade-no/ORDER9?mchid=1900000002".to_owned(), (400, "MCH_NOT_EXISTS")),
+        (format!("/v3/pay/transactions/id/4200?mchid={MCHID}"), (404, "ORDER_NOT_EXIST")),
+    ] {
+        assert_eq!(no(bench.get(&target)), expected, "{target}");
+    }
+}
+
+#[test]
+fn refunds_are_refused_by_rule() {
+    let mut bench = Bench::new();
+    let order = bench.order("ORDER1");
+    json_of(bench.post(JSAPI, &order));
+    let target = "/v3/refund/domestic/refunds";
+    let refund = |number: &str, amount: i64, total: i64| {
+        json!({ "out_trade_no": "ORDER1", "out_refund_no": number, "amount": { "refund": amount, "total": total, "currency": "CNY" } })
+    };
+    assert_eq!(no(bench.post(target, &refund("R1", 1, 1000))), (400, "INVALID_REQUEST"));
+    bench.pay("ORDER1");
+    let answer = json_of(bench.post(target, &refund("R1", 400, 1000)));
+    assert_eq!((answer["status"].as_str(), answer["amount"]["refund"].as_i64()), (Some("PROCESSING"), Some(400)));
+    assert!(answer.get("success_time").is_none());
+    assert_eq!(json_of(bench.get("/v3/refund/domestic/refunds/R1")), answer);
+    for (body, expected) in [
+        (refund("R2", 601, 1000), (400, "INVALID_REQUEST")),
+        (refund("R2", 1, 999), (400, "INVALID_REQUEST")),
+        (refund("R2", 0, 1000), (400, "PARAM_ERROR")),
+        (refund("R1", 300, 1000), (400, "INVALID_REQUEST")),
+        (refund("R~", 1, 1000), (400, "PARAM_ERROR")),
+        (json!({ "out_refund_no": "R2", "amount": { "refund": 1, "total": 1000, "currency": "CNY" } }), (400, "PARAM_ERROR")),
+        (json!({ "out_trade_no": "ORDER9", "out_refund_no": "R2", "amount": { "refund": 1, "total": 1000, "currency": "CNY" } }), (404, "RESOURCE_NOT_EXISTS")),
+        (json!({ "out_trade_no": "ORDER1", "out_refund_no": "R2", "amount": { "refund": 1, "total": 1000 } }), (400, "PARAM_ERROR")),
+    ] {
+        assert_eq!(no(bench.post(target, &body)), expected, "{body}");
+    }
+    assert_eq!(no(bench.get("/v3/refund/domestic/refunds/R9")), (404, "RESOURCE_NOT_EXISTS"));
+    bench.switches.not_enough = true;
+    assert_eq!(no(bench.post(target, &refund("R2", 1, 1000))), (403, "NOT_ENOUGH"));
+}
+
+#[test]
+fn certificates_open_with_the_apiv3_key() {
+    let mut bench = Bench::new();
+    let list = json_of(bench.get("/v3/certificates?algorithm_type=RSA"));
+    let sealed = &list["data"][0]["encrypt_certificate"];
+    let text = |name: &str| sealed[name].as_str().unwrap();
+    assert_eq!((text("associated_data"), text("nonce").len()), ("certificate", 12));
+    let pem = wechatpay::seal::open(&fixture::api_v3_key(), text("nonce").as_bytes(), b"certificate", text("ciphertext")).unwrap();
+    let certificate = wechatpay::keys::Certificate::from_pem(&pem).unwrap();
+    assert_eq!(list["data"][0]["serial_no"], certificate.serial().as_str());
+    bench.switches.mode = KeyMode::PublicKey;
+    assert_eq!(no(bench.get("/v3/certificates")), (404, "RESOURCE_NOT_EXISTS"));
+    bench.switches.no_certificates = NoCertificates::EmptyList;
+    assert_eq!(json_of(bench.get("/v3/certificates")), json!({ "data": [] }));
+}
+
+#[test]
+fn the_key_of_an_answer_follows_the_request_and_the_mode() {
+    let bench = Bench::new();
+    let platform = fixture::platform_serial();
+    for (mode, named, expected) in [
+        (KeyMode::Mixed, None, SignWith::Certificate),
+        (KeyMode::Mixed, Some(""), SignWith::Certificate),
+        (KeyMode::Mixed, Some(platform.as_str()), SignWith::Certificate),
+        (KeyMode::Mixed, Some(PUBLIC_KEY_ID), SignWith::PublicKey),
+        (KeyMode::Certificate, Some(PUBLIC_KEY_ID), SignWith::Certificate),
+        (KeyMode::PublicKey, None, SignWith::PublicKey),
+    ] {
+        let mut request = fixture::request("GET", "/v3/certificates", "");
+        if let Some(named) = named {
+            request.headers.push(("wechatpay-serial".to_owned(), named.to_owned()));
+        }
+        let switches = Switches { mode, ..Switches::default() };
+        let caller = authenticate(&request, Front::Common, &bench.keyring, &switches, Clock::wall(), &mut Trace::default());
+        assert_eq!(caller.map(|c| c.sign_with), Ok(expected), "{mode:?} {named:?}");
+    }
+}
+
+#[test]
+fn logins_give_one_openid_for_one_name() {
+    let mut bench = Bench::new();
+    let target = |appid: &str, secret: &str, code: &str| {
+        format!("/sns/jscode2session?appid={appid}&secret={secret}&js_code={code}&grant_type=authorization_code")
+    };
+    let secret = fixture::SECRET;
+    let first = bench.login(&target(APPID, secret, "sandbox-anna"));
+    let again = bench.login(&target(APPID, secret, "sandbox-anna"));
+    assert_eq!(first["openid"], again["openid"]);
+    assert_eq!(first["openid"].as_str().unwrap().len(), 28);
+    assert!(first.get("errcode").is_none());
+    assert_ne!(first["openid"], bench.login(&target(APPID, secret, "sandbox-bert"))["openid"]);
+    let code = LoginCodes::hand_out();
+    assert!(bench.login(&target(APPID, secret, &code))["openid"].is_string());
+    for (target, errcode) in [
+        (target(APPID, secret, &code), 40_163),
+        (target(APPID, secret, "whatever"), 40_029),
+        (target(APPID, secret, "sandbox-"), 40_029),
+        (target("wxffffffffffffffff", secret, "sandbox-anna"), 40_013),
+        (target(APPID, "wrong", "sandbox-anna"), 40_125),
+        (target(APPID, "", "sandbox-anna"), 41_004),
+        (target("", secret, "sandbox-anna"), 41_002),
+        (target(APPID, secret, ""), 41_008),
+    ] {
+        assert_eq!(bench.login(&target)["errcode"], errcode, "{target}");
+    }
+}
+
+#[test]
+fn bills_come_from_ten_the_next_day() {
+    let mut bench = Bench::new();
+    let order = bench.order("ORDER1");
+    json_of(bench.post(JSAPI, &order));
+    bench.pay("ORDER1");
+    let day = wechatpay::time::beijing_date(crate::clock::instant(bench.now));
+    let target = format!("/v3/bill/tradebill?bill_date={day}&bill_type=ALL&tar_type=");
+    assert_eq!(no(bench.get(&target)), (400, "NO_STATEMENT_EXIST"));
+    let date: jiff::civil::Date = day.parse().unwrap();
+    let beijing = jiff::tz::TimeZone::fixed(jiff::tz::Offset::constant(8));
+    let ten = date.tomorrow().unwrap().at(10, 0, 0, 0).to_zoned_datetime(beijing).unwrap().timestamp().as_millisecond();
+    bench.now = ten - 1;
+    assert_eq!(no(bench.get(&target)), (400, "NO_STATEMENT_EXIST"));
+    bench.now = ten;
+    let bill = json_of(bench.get(&target));
+    let url = bill["download_url"].as_str().unwrap();
+    let file = url.strip_prefix("http://127.0.0.1:1").unwrap();
+    let Ok(Granted::File { bytes, .. }) = bench.get(file) else { panic!("no file") };
+    use sha1::Digest as _;
+    let hash: String = sha1::Sha1::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+    assert_eq!(bill["hash_value"], hash);
+    let packed = json_of(bench.get(&target.replace("tar_type=", "tar_type=GZIP")));
+    assert_eq!(packed["hash_value"], hash, "the hash is of the unpacked file");
+    let through_proxy = {
+        let mut request = fixture::request("GET", &target, "");
+        request.via = Some("https://api.mch.weixin.qq.com".into());
+        json_of(bench.send(&request))
+    };
+    assert!(through_proxy["download_url"].as_str().unwrap().starts_with("https://api.mch.weixin.qq.com/v3/billdownload/file?token="));
+    bench.now = ten + 5 * 60_000;
+    assert_eq!(no(bench.get(file)), (400, "INVALID_REQUEST"));
+    for (target, expected) in [
+        ("/v3/bill/tradebill".to_owned(), (400, "PARAM_ERROR")),
+        ("/v3/bill/tradebill?bill_date=2026-1-1".to_owned(), (400, "PARAM_ERROR")),
+        ("/v3/bill/tradebill?bill_date=2001-01-01".to_owned(), (400, "PARAM_ERROR")),
+        (format!("/v3/bill/tradebill?bill_date={day}&bill_type=X"), (400, "PARAM_ERROR")),
+        (format!("/v3/bill/tradebill?bill_date={day}&bill_type=REFUND"), (400, "NO_STATEMENT_EXIST")),
+        (format!("/v3/bill/fundflowbill?bill_date={day}&account_type=FEES"), (400, "NO_STATEMENT_EXIST")),
+    ] {
+        assert_eq!(no(bench.get(&target)), expected, "{target}");
+    }
+}
+
+#[test]
+fn combined_orders_are_paid_together_or_not_at_all() {
+    let mut bench = Bench::new();
+    let part = |number: &str| json!({ "mchid": MCHID, "attach": "a", "out_trade_no": number, "description": "d", "amount": { "total_amount": 10, "currency": "CNY" } });
+    let body = json!({ "combine_appid": APPID, "combine_mchid": MCHID, "combine_out_trade_no": "COMBINE1",
+        "sub_orders": [part("SUB-001"), part("SUB-002")], "notify_url": "http://127.0.0.1/n" });
+    let target = "/v3/combine-transactions/native";
+    assert!(json_of(bench.post(target, &body))["code_url"].is_string());
+    assert!(json_of(bench.post(target, &body))["code_url"].is_string(), "the same again");
+    let one = json!({ "combine_appid": APPID, "combine_mchid": MCHID, "combine_out_trade_no": "COMBINE2",
+        "sub_orders": [part("SUB-003")], "notify_url": "http://127.0.0.1/n" });
+    assert_eq!(no(bench.post(target, &one)), (400, "PARAM_ERROR"));
+    assert_eq!(no(bench.get(&format!("/v3/pay/transactions/out-trade-no/SUB-001?mchid={MCHID}"))), (404, "ORDER_NOT_EXIST"));
+    let close = "/v3/combine-transactions/out-trade-no/COMBINE1/close";
+    let numbers = |all: &[&str]| json!({ "combine_appid": APPID,
+        "sub_orders": all.iter().map(|no| json!({ "mchid": MCHID, "out_trade_no": no })).collect::<Vec<_>>() });
+    assert_eq!(no(bench.post(close, &numbers(&["SUB-001"]))), (400, "INVALID_REQUEST"));
+    bench.ledger.pay_combined(&crate::ledger::key(MCHID, "COMBINE1"), None, bench.now).unwrap();
+    let paid = json_of(bench.get("/v3/combine-transactions/out-trade-no/COMBINE1"));
+    let states: Vec<_> = paid["sub_orders"].as_array().unwrap().iter().map(|s| s["trade_state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["SUCCESS", "SUCCESS"]);
+    assert_eq!(paid["sub_orders"][0]["amount"]["payer_amount"], 10);
+    assert_eq!(no(bench.post(close, &numbers(&["SUB-002", "SUB-001"]))), (400, "ORDERPAID"));
+    let refund = json!({ "out_trade_no": "SUB-001", "out_refund_no": "R1", "amount": { "refund": 10, "total": 10, "currency": "CNY" } });
+    assert_eq!(json_of(bench.post("/v3/refund/domestic/refunds", &refund))["status"], "PROCESSING");
+}
+
+#[test]
+fn english_and_old_codes_on_demand() {
+    let refused = Refused::order_unknown();
+    assert_eq!(refused.body(false, false), r#"{"code":"ORDER_NOT_EXIST","message":"订单不存在"}"#.as_bytes());
+    assert_eq!(refused.body(true, true), br#"{"code":"ORDERNOTEXIST","message":"The order does not exist"}"#);
+}
