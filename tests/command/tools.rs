@@ -215,3 +215,24 @@ async fn catch_verifies_and_decrypts_for_a_sandbox() {
     assert_eq!(catch.line()["verified"], false);
     assert!(catch.signal("INT").success());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_never_reads_keeps_nothing_waiting() {
+    let guitai = Guitai::new();
+    let mut command = guitai.command(&["catch", "--port", "0", "--json"]);
+    let mut child = command.spawn().unwrap();
+    let mut notes = std::io::BufReader::new(child.stderr.take().unwrap());
+    let mut note = String::new();
+    std::io::BufRead::read_line(&mut notes, &mut note).unwrap();
+    let place = note.trim().rsplit(' ').next().unwrap().to_owned();
+    // far more than a pipe holds
+    let (client, body) = (http(), "x".repeat(60_000));
+    for _ in 0..8 {
+        assert_eq!(client.post(&place).body(body.clone()).send().await.unwrap().status(), 204);
+    }
+    let sent = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    let stdout = child.stdout.take();
+    assert!(child.wait().unwrap().success(), "it ends though nobody reads");
+    drop(stdout);
+}

@@ -5,6 +5,7 @@ use crate::Context;
 use crate::failure::{Done, Failure};
 use crate::files;
 use crate::out::{Tone, visible};
+use crate::printer::Printer;
 use crate::stop::Stop;
 use crate::text::both;
 use base64::Engine as _;
@@ -104,11 +105,12 @@ pub async fn run(context: &Context, args: CatchArgs) -> Done {
         .collect();
     drop(caught);
 
+    let printer = Printer::start(&context.out);
     tokio::task::block_in_place(|| {
         let mut ending = false;
         loop {
             match lines.recv_timeout(Duration::from_millis(100)) {
-                Ok(line) => context.out.line(&line, || for_people(context, &line)),
+                Ok(line) => printer.print(context.out.rendered(&line, || for_people(context, &line))),
                 Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {}
             }
@@ -119,6 +121,7 @@ pub async fn run(context: &Context, args: CatchArgs) -> Done {
             }
         }
     });
+    printer.finish();
     stop.asked().await;
     workers.into_iter().for_each(|worker| drop(worker.join()));
     Ok(())

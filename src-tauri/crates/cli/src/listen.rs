@@ -5,6 +5,7 @@ use crate::callback;
 use crate::desk;
 use crate::failure::Done;
 use crate::out::Tone;
+use crate::printer::Printer;
 use crate::stop::Stop;
 use clap::Args;
 use guitai_console::wire::Callback;
@@ -41,10 +42,11 @@ async fn serve(context: &Context, console: &Console, args: &ListenArgs, stop: &m
         }
         text + out.pick("按 Ctrl-C 结束。\n", "Ctrl-C ends it.\n")
     });
+    let printer = Printer::start(out);
     loop {
         tokio::select! {
             delivery = deliveries.recv() => match delivery {
-                Ok(delivery) => print(context, &delivery),
+                Ok(delivery) => print(context, &printer, &delivery),
                 Err(RecvError::Lagged(missed)) => out.note(&format!(
                     "{missed} {}",
                     out.pick("条回调没有打印（已保存，见 guitai callback list）。", "deliveries were not printed (they are kept: guitai callback list)."),
@@ -56,13 +58,14 @@ async fn serve(context: &Context, console: &Console, args: &ListenArgs, stop: &m
     }
     listener.stop().await;
     while let Ok(delivery) = deliveries.try_recv() {
-        print(context, &delivery);
+        print(context, &printer, &delivery);
     }
+    printer.finish();
     Ok(())
 }
 
-fn print(context: &Context, delivery: &Callback) {
-    context.out.line(&delivery_line(delivery), || callback::line(&context.out, delivery));
+fn print(context: &Context, printer: &Printer, delivery: &Callback) {
+    printer.print(context.out.rendered(&delivery_line(delivery), || callback::line(&context.out, delivery)));
 }
 
 /// The line of a delivery: the names that the contract gives, in its order.

@@ -19,6 +19,7 @@ mod listen;
 mod merchant;
 mod order;
 mod out;
+mod printer;
 mod sandbox;
 mod sign;
 mod stop;

@@ -9,17 +9,17 @@ use guitai_console::wire::{Bilingual, Problem};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::io::{self, IsTerminal, Write};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use unicode_width::UnicodeWidthStr;
 
 /// Where a command prints, in which form and which language.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Out {
     json: bool,
     language: Language,
     colour: bool,
     terminal: bool,
-    broken: OnceLock<io::Error>,
+    broken: Arc<OnceLock<io::Error>>,
 }
 
 /// How a word is set off on a terminal.
@@ -45,7 +45,7 @@ impl Out {
         let terminal = io::stdout().is_terminal();
         let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
             || std::env::var_os("TERM").is_some_and(|value| value == "dumb");
-        Out { json, language, colour: terminal && !json && !refused, terminal, broken: OnceLock::new() }
+        Out { json, language, colour: terminal && !json && !refused, terminal, broken: Arc::default() }
     }
 
     /// Was JSON asked for?
@@ -75,6 +75,11 @@ impl Out {
     /// One of many answers: a JSON object on a line of its own, or what `people` writes.
     pub fn line<T: Serialize>(&self, value: &T, people: impl FnOnce() -> String) {
         if self.json { self.json_line(serde_json::to_string(value)) } else { self.text(&people()) }
+    }
+
+    /// What [`Out::line`] would print.
+    pub fn rendered<T: Serialize>(&self, value: &T, people: impl FnOnce() -> String) -> String {
+        if self.json { serde_json::to_string(value).unwrap_or_default() } else { people() }
     }
 
     /// A line that is JSON whoever reads it.
@@ -245,7 +250,8 @@ impl Table {
         let widths: Vec<usize> = (0..self.head.len()).map(width).collect();
         let head = self.head.iter().map(|(text, _)| (text.clone(), Tone::Faint)).collect();
         let mut text = String::new();
-        for row in std::iter::once(&head).chain(&self.rows) {
+        let untitled = self.head.iter().all(|(title, _)| title.is_empty());
+        for row in std::iter::once(&head).skip(usize::from(untitled)).chain(&self.rows) {
             let mut line = String::new();
             for (((cell, tone), width), (_, right)) in row.iter().zip(&widths).zip(&self.head) {
                 let gap = " ".repeat(width.saturating_sub(cell.width()));
@@ -311,7 +317,7 @@ mod tests {
     use super::*;
 
     fn people() -> Out {
-        Out { json: false, language: Language::En, colour: false, terminal: false, broken: OnceLock::new() }
+        Out { json: false, language: Language::En, colour: false, terminal: false, broken: Arc::default() }
     }
 
     #[test]
