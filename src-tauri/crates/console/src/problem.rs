@@ -320,8 +320,19 @@ fn no_answer(advice: Advice) -> GatewayRefusal {
 
 fn refused(error: &ApiError, body: &[u8]) -> Problem {
     let (meaning_zh, meaning_en) = error.meaning();
-    let code = if error.code.is_empty() { format!("HTTP_{}", error.status) } else { error.code.clone() };
-    let said = if error.message.is_empty() { format!("HTTP {}", error.status) } else { error.message.clone() };
+    let status = error.status;
+    let (code, zh, en) = if error.code.is_empty() {
+        (
+            format!("HTTP_{status}"),
+            format!("微信支付拒绝了请求：HTTP {status}，没有说明原因"),
+            format!("WeChat Pay refused the request: HTTP {status}, without a reason"),
+        )
+    } else {
+        let (code, said) = (error.code.clone(), crate::visible(&error.message, 300));
+        let (zh, en) =
+            (format!("微信支付拒绝了请求：{code}，{said}"), format!("WeChat Pay refused the request: {code}, {said}"));
+        (code, zh, en)
+    };
     let (next_zh, next_en) = match error.advice() {
         Advice::RetryAsIs => {
             ("稍后用同一单号、同样的参数再试。", "Try again later with the same number and parameters.")
@@ -333,11 +344,8 @@ fn refused(error: &ApiError, body: &[u8]) -> Problem {
     let issue = error.detail.as_ref().and_then(|detail| detail.get("field")).and_then(|field| field.as_str());
     let field = issue.map(|pointer| pointer.trim_start_matches('/').replace('/', "."));
     Problem {
-        code: code.clone(),
-        message: both(
-            format!("微信支付拒绝了请求：{code}，{said}"),
-            format!("WeChat Pay refused the request: {code}, {said}"),
-        ),
+        code,
+        message: both(zh, en),
         why: Some(both(meaning_zh, meaning_en)),
         hint: both(next_zh, next_en),
         field,

@@ -185,7 +185,7 @@ impl Transport {
                 .pool_idle_timeout(Duration::from_secs(20))
                 .pool_max_idle_per_host(8);
             let building = if near { building.no_proxy().tls_certs_only([]) } else { building };
-            building.build().map_err(|error| words(error))
+            building.build().map_err(words)
         });
         made.as_ref().map_err(|reason| Lost::NotConnected(reason.clone()))
     }

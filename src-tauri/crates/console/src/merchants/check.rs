@@ -18,7 +18,8 @@ const CLOCK_MS: i64 = 300_000;
 
 pub(super) async fn check(profile: &Arc<Profile>, trust: &Trust, gateway: &Gateway, now: Timestamp) -> MerchantCheck {
     let (records, downloaded) = trust.refresh(profile).await;
-    let answer = Answered::of(&records, &downloaded);
+    let skew_ms = gateway.clock_skew_ms();
+    let answer = Answered::of(&records, &downloaded, skew_ms);
     let fresh = downloaded.as_ref().unwrap_or(profile);
     let checks = vec![
         key_readable(),
@@ -26,7 +27,7 @@ pub(super) async fn check(profile: &Arc<Profile>, trust: &Trust, gateway: &Gatew
         serial(profile, &answer),
         api_v3_key(&answer),
         public_key(profile, &records),
-        clock(gateway.clock_skew_ms()),
+        clock(skew_ms),
         expiry(fresh, now),
         reachable(profile, &answer),
     ];
@@ -41,17 +42,28 @@ enum Answered<'a> {
     NoneThere,
     /// 401 `SIGN_ERROR` with its words.
     SignRefused(&'a str),
+    /// The same, but the clock is so far off that it alone explains it; key and serial are not to blame.
+    ClockRefused,
     /// Something else came back, or nothing.
     Otherwise(&'a GatewayError),
 }
 
 impl<'a> Answered<'a> {
-    fn of(records: &[ExchangeRecord], downloaded: &'a Result<Arc<Profile>, GatewayError>) -> Self {
+    fn of(
+        records: &[ExchangeRecord],
+        downloaded: &'a Result<Arc<Profile>, GatewayError>,
+        skew_ms: Option<i64>,
+    ) -> Self {
         match downloaded {
             Ok(profile) => {
                 let empty =
                     records.iter().any(|record| record.response_body.windows(9).any(|part| part == b"\"data\":[]"));
                 if empty { Answered::NoneThere } else { Answered::Certificates(profile.trusted.certificates().len()) }
+            }
+            Err(GatewayError::Refused { error, .. })
+                if error.bare_code() == "SIGNERROR" && skew_ms.is_some_and(|skew| skew.abs() >= CLOCK_MS) =>
+            {
+                Answered::ClockRefused
             }
             Err(GatewayError::Refused { error, .. }) if error.bare_code() == "SIGNERROR" => {
                 Answered::SignRefused(&error.message)
@@ -64,7 +76,7 @@ impl<'a> Answered<'a> {
     fn signature_was_taken(&self) -> bool {
         match self {
             Answered::Certificates(_) | Answered::NoneThere => true,
-            Answered::SignRefused(_) => false,
+            Answered::SignRefused(_) | Answered::ClockRefused => false,
             Answered::Otherwise(error) => {
                 matches!(
                     error,
@@ -133,8 +145,8 @@ fn certificate_and_key(profile: &Profile, answer: &Answered<'_>) -> MerchantChec
         _ => item(
             NAME,
             None,
-            "没有导入证书文件，网关也没有答复，无法判断。",
-            "No certificate file was imported and the gateway did not tell.",
+            "没有导入证书文件，网关也没有接受签名，无法判断。",
+            "No certificate file was imported and the gateway did not take a signature.",
         ),
     }
 }
@@ -175,8 +187,8 @@ fn serial(profile: &Profile, answer: &Answered<'_>) -> MerchantCheckItem {
         _ => item(
             NAME,
             None,
-            "没有证书文件，网关也没有答复，无法判断。",
-            "There is no certificate file and the gateway did not tell.",
+            "没有证书文件，网关也没有确认序列号，无法判断。",
+            "There is no certificate file and the gateway did not confirm the serial.",
         ),
     }
 }
@@ -326,6 +338,12 @@ fn reachable(profile: &Profile, answer: &Answered<'_>) -> MerchantCheckItem {
                 format!("{place} answers, but: {} {}", problem.message.en, why.en),
             )
         }
+        Answered::ClockRefused => item(
+            NAME,
+            Some(false),
+            format!("{place} 有应答，但因本机时钟不准而拒绝了签名。"),
+            format!("{place} answers, but refused the signature because this machine's clock is wrong."),
+        ),
         Answered::SignRefused(said) => item(
             NAME,
             Some(false),

@@ -334,7 +334,6 @@ async fn a_check_names_what_is_off() {
                 ("serial_matches_certificate", Some(true)),
                 ("certificate_matches_key", Some(true)),
                 ("gateway_reachable", Some(true)),
-                ("certificate_expiry", Some(true)),
             ],
             |clock| certificate_list(clock, By::Platform, &[By::Platform], &api_v3_key()),
         ),
@@ -356,8 +355,9 @@ async fn a_check_names_what_is_off() {
             certificate_list(clock, By::Forger, &[By::Platform], &api_v3_key())
         }),
     ];
-    // the gateway's clock is the machine's, so the desk's has to be too
-    let now = Outside::real().now().max(then());
+    // the gateway's `Date` is the machine's, so the desk's clock has to be too; what it makes of the certificates'
+    // dates is tested below, with a clock that stands still
+    let now = Outside::real().now();
     for (index, (ok, expected, reply)) in cases.into_iter().enumerate() {
         let stand = Stand::open_at(now, move |_, _, clock| reply(clock)).await;
         let found = checked(&stand).await;
@@ -365,9 +365,32 @@ async fn a_check_names_what_is_off() {
             assert_eq!(verdict(&found, name), *verdict_expected, "case {index}: {name}: {found:#?}");
         }
         let others_hold =
-            found.checks.iter().filter(|item| item.name != "clock_skew").all(|item| item.ok != Some(false));
+            found.checks.iter().filter(|item| item.name != "certificate_expiry").all(|item| item.ok != Some(false));
         assert_eq!(others_hold, ok, "case {index}: {found:#?}");
         assert_eq!(found.checks.len(), 8);
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_clock_is_blamed_before_key_and_serial() {
+    const LATE: &str =
+        r#"{"code":"SIGN_ERROR","message":"Http头Authorization中的timestamp与发起请求的时间不得超过5分钟"}"#;
+    let ahead = Timestamp::from_second(Outside::real().now().as_second() + 900).expect("an instant");
+    let stand = Stand::open_at(ahead, |_, _, _| with_headers(401, LATE, &[])).await;
+    let renewed = MerchantPatch {
+        private_key: Some(secret(fixture!("other_key.pem"))),
+        serial_no: Some("ABCD".to_owned()),
+        ..Default::default()
+    };
+    stand.change(renewed).await;
+    let found = checked(&stand).await;
+    for (name, expected) in [
+        ("clock_skew", Some(false)),
+        ("certificate_matches_key", None),
+        ("serial_matches_certificate", None),
+        ("gateway_reachable", Some(false)),
+    ] {
+        assert_eq!(verdict(&found, name), expected, "{name}: {found:#?}");
     }
 }
 
@@ -392,6 +415,7 @@ async fn a_check_without_a_gateway_still_tells_what_the_files_tell() {
     ] {
         assert_eq!(verdict(&found, name), expected, "{name}");
     }
+    assert_eq!(verdict(&found, "certificate_expiry"), Some(true));
     let later = check::check(&profile, &trust, &gateway, "2047-01-01T00:00:00Z".parse().expect("an instant")).await;
     assert_eq!(verdict(&later, "certificate_expiry"), Some(false), "both certificates have ended");
 }
