@@ -14,7 +14,18 @@ mod outside;
 mod patrol;
 mod problem;
 mod refunds;
+mod secret;
 mod store;
 mod trust;
 mod vault;
+mod visible;
 pub mod wire;
+
+pub use callbacks::{RawDelivery, Receipt};
+pub use console::{Console, Options};
+pub use listener::{ListenOptions, Listener};
+pub use merchants::{MerchantInput, MerchantPatch, SignInput, SignedRequest};
+pub use outside::{Outside, default_data_dir};
+pub use secret::Secret;
+pub use visible::visible;
+pub use wire::{CallbackFilter, OrderFilter, OrderInput, RefundInput};

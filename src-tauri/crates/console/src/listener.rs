@@ -1,1 +1,143 @@
-//! The routes behind the door: notify paths and nothing else.
+//! The routes behind the door: `POST /notify/<merchant>` byte for byte, and nothing else is there.
+
+use crate::callbacks::RawDelivery;
+use crate::console::Console;
+use crate::problem;
+use crate::wire::{Callback, Event, Problem};
+use guitai_door::{Answer, Door, DoorError, Limits, Request};
+use std::net::{Ipv4Addr, SocketAddr};
+use tokio::sync::broadcast;
+use wechatpay::time::Timestamp;
+
+/// What notify paths begin with.
+const NOTIFY: &str = "/notify/";
+/// Every usual method gets in, so that all but a right `POST` are told the same 404.
+const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
+/// How to listen.
+#[derive(Debug, Clone, Default)]
+pub struct ListenOptions {
+    /// On 127.0.0.1; 0: any free port.
+    pub port: u16,
+    /// Only this merchant; `None`: every one, each under its own path.
+    pub merchant: Option<String>,
+    /// Start the patrol too.
+    pub patrol: bool,
+}
+
+/// A listener that runs until it is stopped.
+pub struct Listener {
+    door: Door,
+    paths: Vec<String>,
+    console: Console,
+    patrols: bool,
+}
+
+impl Console {
+    /// Opens the callback listener on 127.0.0.1.
+    ///
+    /// # Errors
+    /// `PORT_IN_USE`, `LISTEN_FAILED`; `MERCHANT_NOT_FOUND`, `NO_MERCHANT` where there is none at all; the store's.
+    pub async fn listen(&self, options: ListenOptions) -> Result<Listener, Problem> {
+        let names = match &options.merchant {
+            Some(name) => vec![self.desk.merchants.get(Some(name)).await?.name.clone()],
+            None => self.desk.merchants.names().await?,
+        };
+        let only = options.merchant.as_ref().and(names.first().cloned());
+        let limits = Limits { methods: METHODS, ..Limits::listener() };
+        let console = self.clone();
+        let handler = move |request: Request| {
+            let (console, only) = (console.clone(), only.clone());
+            async move { answer(&console, only.as_deref(), request).await }
+        };
+        let place = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
+        let door = Door::open(place, limits, handler).map_err(closed_door)?;
+        let patrols = options.patrol && !self.desk.patrol.running();
+        if patrols {
+            self.start_patrol();
+        }
+        self.desk.tell([Event::ListenerChanged]);
+        let paths = names.iter().map(|name| format!("{NOTIFY}{name}")).collect();
+        Ok(Listener { door, paths, console: self.clone(), patrols })
+    }
+}
+
+impl Listener {
+    /// Where it listens.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.door.addr()
+    }
+
+    /// The path of each merchant that was there when it started; a merchant added later is served too.
+    #[must_use]
+    pub fn notify_paths(&self) -> Vec<String> {
+        self.paths.clone()
+    }
+
+    /// Every delivery from now on, in the order of answering. A reader that is 4,096 behind is told that it missed some.
+    #[must_use]
+    pub fn deliveries(&self) -> broadcast::Receiver<Callback> {
+        self.console.desk.deliveries.subscribe()
+    }
+
+    /// Takes no more; answers what is in flight, and ends the patrol if it came with it.
+    pub async fn stop(self) {
+        self.door.close().await;
+        if self.patrols {
+            self.console.desk.patrol.stop().await;
+        }
+        self.console.desk.tell([Event::ListenerChanged]);
+    }
+}
+
+async fn answer(console: &Console, only: Option<&str>, request: Request) -> Answer {
+    let merchant = match request.path().strip_prefix(NOTIFY) {
+        Some(name) if request.method == "POST" && !name.is_empty() && only.is_none_or(|only| only == name) => {
+            name.to_owned()
+        }
+        _ => return nothing_here(),
+    };
+    let received_at = Timestamp::try_from(request.received_at).unwrap_or_else(|_| console.desk.outside.now());
+    let delivery = RawDelivery {
+        target: request.target,
+        headers: request.headers,
+        body: request.body.to_vec(),
+        peer: request.peer.ip().to_string(),
+        received_at,
+    };
+    let receipt = console.receive(&merchant, delivery).await;
+    match receipt.http_status {
+        404 => nothing_here(),
+        status if receipt.body.is_empty() => Answer::empty(status),
+        status => Answer::full(status, "application/json; charset=utf-8", receipt.body),
+    }
+}
+
+fn nothing_here() -> Answer {
+    Answer::empty(404)
+}
+
+fn closed_door(error: DoorError) -> Problem {
+    match error {
+        DoorError::PortInUse { addr } => {
+            let port = addr.port();
+            problem::new(
+                "PORT_IN_USE",
+                format!("端口 {port} 已被占用，没有开始监听。"),
+                format!("Port {port} is in use; nothing listens."),
+                "关闭占用它的程序，或换一个端口（0 为任意空闲端口）。",
+                "Close the program that has it, or take another port (0: any free one).",
+            )
+            .at_field("port")
+        }
+        DoorError::Listen { addr, source } => problem::new(
+            "LISTEN_FAILED",
+            format!("无法在 {addr} 上监听。"),
+            format!("Can't listen on {addr}."),
+            "换一个端口后再试。",
+            "Try another port.",
+        )
+        .with_why(format!("系统返回：{source}"), format!("The system says: {source}")),
+    }
+}

@@ -74,6 +74,13 @@ impl Outside {
         }
     }
 
+    /// Can a keychain answer at all? On Linux it needs a session bus; bare servers and CI have none, and asking would
+    /// only cost time. A fixed outside has none: no test reaches into somebody's keychain.
+    #[must_use]
+    pub(crate) fn has_keychain(&self) -> bool {
+        self.fixed.is_none() && platform_has_keychain()
+    }
+
     /// A random source for keys, salts and padding.
     #[must_use]
     pub fn random(&self) -> Random {
@@ -186,13 +193,6 @@ fn platform_data_dir(get: &impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> 
 fn platform_data_dir(get: &impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
     // Local, not roaming: the keys stay on this machine.
     get("LOCALAPPDATA").map(|data| data.join(FOLDER))
-}
-
-/// Can a keychain answer at all? On Linux it needs a session bus; bare servers and CI have none, and asking would only
-/// cost time.
-#[must_use]
-pub(crate) fn has_keychain() -> bool {
-    platform_has_keychain()
 }
 
 #[cfg(not(any(target_os = "macos", windows)))]

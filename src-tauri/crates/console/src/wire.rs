@@ -5,6 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 use specta::Type;
+use wechatpay::money::Fen;
+
+pub use crate::merchants::{MerchantInput, MerchantPatch};
+pub use crate::vault::VaultStatus;
 
 /// A text for people in both languages; the host picks one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
@@ -144,7 +148,7 @@ pub struct Dossier {
 }
 
 /// One thing that happened to an order. `kind` is one of `created`, `prepay`, `prepay_refused`, `prepay_unknown`,
-/// `pay_params`, `paid`, `callback`, `query`, `closed`, `refund`, `refund_settled`, `held`.
+/// `pay_params`, `paid`, `callback`, `query`, `closed`, `refund`, `refund_refused`, `refund_settled`, `held`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Type)]
 pub struct TimelineEntry {
     /// When.
@@ -179,7 +183,7 @@ pub struct Refund {
     pub refund_id: Option<String>,
     /// The order.
     pub out_trade_no: String,
-    /// `UNKNOWN` (asked, no answer yet), `PROCESSING`, `SUCCESS`, `CLOSED`, `ABNORMAL`.
+    /// `UNKNOWN` (asked, no answer yet), `REFUSED` (may be asked again under this number), `PROCESSING`, `SUCCESS`, `CLOSED`, `ABNORMAL`.
     pub status: String,
     /// `refund` and `total` in fen.
     pub amount: RefundAmount,
@@ -569,4 +573,112 @@ pub enum Event {
     MerchantsChanged,
     /// The listener started, stopped or failed.
     ListenerChanged,
+}
+
+/// A new order.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Type)]
+pub struct OrderInput {
+    /// Fen; 1 to 1,000,000,000.
+    #[specta(type = u32)]
+    pub amount: Fen,
+    /// Goods description, 1 to 127 characters.
+    pub description: String,
+    /// Who pays; needed for a JSAPI prepay.
+    #[serde(default)]
+    pub openid: Option<String>,
+    /// The number; made up when left out.
+    #[serde(default)]
+    pub out_trade_no: Option<String>,
+    /// Merchant data that comes back with the payment, at most 128 characters.
+    #[serde(default)]
+    pub attach: Option<String>,
+    /// The profile's when left out.
+    #[serde(default)]
+    pub notify_url: Option<String>,
+}
+
+/// Which orders, newest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct OrderFilter {
+    /// `CREATED` or a `trade_state`.
+    #[serde(default)]
+    pub state: Option<String>,
+    /// A number or its beginning, an openid, or words of description and attach.
+    #[serde(default)]
+    pub search: Option<String>,
+    /// Made at or after: RFC 3339, or `YYYY-MM-DD` (Beijing).
+    #[serde(default)]
+    pub since: Option<String>,
+    /// Made before: RFC 3339, or `YYYY-MM-DD` (Beijing; that day is still in).
+    #[serde(default)]
+    pub until: Option<String>,
+    /// Rows of a page: 1 to 500; 0 means 50.
+    #[serde(default)]
+    pub limit: u32,
+    /// `next` of the page before.
+    #[serde(default)]
+    pub after: Option<String>,
+}
+
+/// Which deliveries, newest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct CallbackFilter {
+    /// Only of this verdict.
+    #[serde(default)]
+    pub verdict: Option<Verdict>,
+    /// Only of this order.
+    #[serde(default)]
+    pub out_trade_no: Option<String>,
+    /// Rows of a page: 1 to 500; 0 means 50.
+    #[serde(default)]
+    pub limit: u32,
+    /// `next` of the page before.
+    #[serde(default)]
+    pub after: Option<String>,
+}
+
+/// A refund to ask for.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Type)]
+pub struct RefundInput {
+    /// Fen; what remains of the order when left out.
+    #[serde(default)]
+    #[specta(type = Option<u32>)]
+    pub amount: Option<Fen>,
+    /// Shown to the payer, at most 80 characters.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// Made up when left out; an earlier one to ask for that refund again.
+    #[serde(default)]
+    pub out_refund_no: Option<String>,
+}
+
+/// What a prepay gave: one of the three, and the order as it is now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Type)]
+pub struct Prepaid {
+    /// JSAPI and App.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prepay_id: Option<String>,
+    /// Native.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code_url: Option<String>,
+    /// H5.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub h5_url: Option<String>,
+    /// The order.
+    pub order: Order,
+}
+
+/// How the desk is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct DeskStatus {
+    /// Where the store and the keys are.
+    pub data_dir: String,
+    /// Bytes of the store on disk.
+    #[specta(type = u32)]
+    pub store_bytes: u64,
+    /// When the last delivery came to this process.
+    pub last_callback_at: Option<String>,
+    /// This machine's clock minus WeChat Pay's; null before the first answer.
+    #[specta(type = Option<i32>)]
+    pub clock_skew_ms: Option<i64>,
 }

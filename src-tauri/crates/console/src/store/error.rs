@@ -76,13 +76,6 @@ impl From<rusqlite::Error> for StoreError {
     }
 }
 
-impl StoreError {
-    /// Would the same work succeed a little later, without anybody mending anything?
-    pub(crate) fn passes(&self) -> bool {
-        matches!(self, StoreError::Busy | StoreError::Locked)
-    }
-}
-
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         let text = |zh: &str, en: &str| Bilingual { zh: zh.to_owned(), en: en.to_owned() };

@@ -4,13 +4,28 @@
 //! the commit), [`Store::read`] (read-only connections beside it). Work is a closure over [`Tx`] or [`View`]; the
 //! files beside this one give those two their verbs, one file a noun. What a row means is decided outside.
 
+mod callbacks;
+mod columns;
 mod error;
+mod exchanges;
+mod journal;
 mod merchants;
 mod open;
+mod orders;
+mod refunds;
 mod schema;
+mod search;
+mod settings;
+mod summary;
 mod writer;
 
+pub(crate) use callbacks::{CallbackQuery, CallbackRaw, CallbackRow};
 pub(crate) use error::StoreError;
+pub(crate) use exchanges::{ExchangeRaw, ExchangeRow, NewExchange};
+pub(crate) use journal::JournalRow;
+pub(crate) use merchants::{MerchantRow, PlatformRow, SealedRow, VaultRow};
+pub(crate) use orders::{Handle, NewOrder, OrderCursor, OrderQuery, OrderRow};
+pub(crate) use refunds::{NewRefund, RefundFacts, RefundRow};
 
 use rusqlite::Connection;
 use std::ops::Deref;
@@ -112,7 +127,8 @@ impl Store {
             .unwrap_or_else(|broken| Err(E::from(StoreError::Other(broken.to_string()))))
     }
 
-    /// The same as [`Store::read`] for callers that are already on a blocking thread (start-up).
+    /// The same as [`Store::read`] for tests that have no runtime.
+    #[cfg(test)]
     pub(crate) fn read_now<T, E: From<StoreError>>(
         &self,
         job: impl FnOnce(&View<'_>) -> Result<T, E>,
@@ -166,3 +182,6 @@ impl Inner {
         answer
     }
 }
+
+#[cfg(test)]
+mod tests;

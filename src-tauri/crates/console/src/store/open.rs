@@ -29,6 +29,8 @@ pub(super) fn prepare(data_dir: &Path) -> Result<PathBuf, StoreError> {
     let _ = std::fs::remove_file(&probe);
     if file.exists() {
         std::fs::OpenOptions::new().append(true).open(&file).map_err(|error| refused(&file, error))?;
+        // Only looks: a connection that may write would already turn somebody else's file to WAL.
+        schema::version(&reading(&file).map_err(|error| at_place(error, &file))?, &file)?;
     }
     let mut connection = writing(&file).map_err(|error| at_place(error, &file))?;
     schema::migrate(&mut connection, &file).map_err(|error| at_place(error, &file))?;

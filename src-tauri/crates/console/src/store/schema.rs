@@ -6,7 +6,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use std::path::Path;
 
 /// Step n-1 of this list makes version n. A step is the texts of its nouns, run in order.
-const STEPS: &[&[&str]] = &[&[super::merchants::SCHEMA_1]];
+const STEPS: &[&[&str]] = &[&[include_str!("schema_1.sql"), super::merchants::SCHEMA_1]];
 
 /// The newest schema that this program knows.
 pub(super) const NEWEST: i64 = STEPS.len() as i64;
@@ -33,7 +33,8 @@ pub(super) fn migrate(connection: &mut Connection, file: &Path) -> Result<(), St
     Ok(())
 }
 
-fn version(connection: &Connection, file: &Path) -> Result<i64, StoreError> {
+/// The file's version; refuses what is newer or not ours.
+pub(super) fn version(connection: &Connection, file: &Path) -> Result<i64, StoreError> {
     let number = |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
     let (found, owner) = (number("user_version")?, number("application_id")?);
     if found > NEWEST {
@@ -51,7 +52,7 @@ fn tables(connection: &Connection) -> Result<i64, StoreError> {
 }
 
 /// `backups/guitai-v<version>.db` beside the file: whole, opened and checked before it counts.
-fn back_up(connection: &Connection, file: &Path) -> Result<(), StoreError> {
+pub(super) fn back_up(connection: &Connection, file: &Path) -> Result<(), StoreError> {
     if tables(connection)? == 0 {
         return Ok(());
     }

@@ -112,6 +112,12 @@ impl Writer {
         answer.await.unwrap_or_else(|_| Err(E::from(StoreError::Closed)))
     }
 
+    /// How many more jobs the queue takes.
+    #[cfg(test)]
+    pub(super) fn room(&self) -> usize {
+        self.queue.capacity()
+    }
+
     /// Finishes what waits and ends both threads. Blocks.
     pub(super) fn stop(&self) {
         let _ = self.queue.blocking_send(Message::Stop);

@@ -282,6 +282,9 @@ impl Vault {
     async fn unlock(&self, found: Description) -> Result<Arc<DataKey>, VaultError> {
         let bytes = match found.way {
             VaultWay::Passphrase => self.from_passphrase(&found).await?,
+            VaultWay::Keychain if !self.inner.outside.has_keychain() => {
+                return Err(VaultError::Keychain("there is no session bus".to_owned()));
+            }
             VaultWay::Keychain => data_key::from_keychain(&account(&found.salt), self.inner.interactive).await?,
             VaultWay::KeyFile | VaultWay::None => data_key::read_key_file(&self.key_file())?,
         };

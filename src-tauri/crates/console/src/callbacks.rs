@@ -1,1 +1,0 @@
-//! What a delivery is judged by, and what it changes.

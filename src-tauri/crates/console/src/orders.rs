@@ -1,1 +1,0 @@
-//! Orders: the state table, and the verbs that change an order.

@@ -1,0 +1,161 @@
+//! A call to WeChat Pay that is kept: first "about to ask" is committed, then it is sent, then both sides are committed
+//! byte for byte. No transaction is open while the network is used.
+
+use super::show::{exchange_id, parse_id, shown_exchange};
+use super::{no_cursor, page_size};
+use crate::console::{Console, Desk};
+use crate::gateway::{ExchangeRecord, GatewayError, Sent};
+use crate::merchants::Profile;
+use crate::problem;
+use crate::store::{ExchangeRaw, ExchangeRow, NewExchange, OrderRow, StoreError, Tx};
+use crate::wire::{Exchange, ExchangeSummary, Page, Problem};
+use std::sync::Arc;
+use wechatpay::api::{Request, VerifiedAnswer};
+
+/// A call that was made, not yet kept.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    begun: i64,
+    about: NewExchange,
+    sent: Sent,
+}
+
+impl Desk {
+    /// Commits "about to ask" (and what `before` writes), then sends.
+    ///
+    /// # Errors
+    /// `before`'s, or the store's; then nothing was sent. What WeChat Pay says is in the [`Asked`].
+    pub(crate) async fn ask(
+        &self,
+        profile: &Arc<Profile>,
+        request: &Request,
+        order: Option<&OrderRow>,
+        mut before: impl FnMut(&Tx<'_>) -> Result<(), Problem> + Send + 'static,
+    ) -> Result<Arc<Asked>, Problem> {
+        let about = NewExchange {
+            merchant: profile.name.clone(),
+            mchid: profile.mchid.to_string(),
+            at: self.outside.now(),
+            purpose: request.purpose.to_owned(),
+            method: request.method.to_owned(),
+            target: request.target.clone(),
+            base_url: profile.base_url.clone(),
+            request_body: request.body.clone(),
+            out_trade_no: order.map(|order| order.out_trade_no.clone()),
+            order_id: order.map(|order| order.id),
+        };
+        let row = about.clone();
+        let begun = self
+            .store
+            .write(move |tx| {
+                before(tx)?;
+                Ok::<_, Problem>(tx.exchange_begin(&row)?)
+            })
+            .await?;
+        let sent = self.gateway.send(profile, request).await;
+        Ok(Arc::new(Asked { begun, about, sent }))
+    }
+
+    /// The refusal or failure as people read it.
+    pub(crate) fn gateway_problem(&self, error: &GatewayError, exchange: i64) -> Problem {
+        problem::of_gateway(error, Some(exchange_id(exchange)), self.gateway.clock_skew_ms())
+    }
+}
+
+impl Asked {
+    /// What may be believed.
+    pub(crate) fn outcome(&self) -> Result<&VerifiedAnswer, &GatewayError> {
+        self.sent.outcome.as_ref()
+    }
+
+    /// Keeps every attempt; returns the row of the last, the one that decided.
+    pub(crate) fn keep(&self, tx: &Tx<'_>) -> Result<i64, StoreError> {
+        let mut row = self.begun;
+        let mut first = true;
+        for record in self.sent.earlier.iter().chain([&self.sent.record]) {
+            if !first {
+                row = tx.exchange_begin(&NewExchange { at: record.at, ..self.about.clone() })?;
+            }
+            first = false;
+            let (summary, raw) = kept(row, record);
+            tx.exchange_end(row, &summary, &raw)?;
+        }
+        Ok(row)
+    }
+}
+
+fn kept(id: i64, record: &ExchangeRecord) -> (ExchangeRow, ExchangeRaw) {
+    let row = ExchangeRow {
+        id,
+        at: record.at,
+        purpose: record.purpose.clone(),
+        method: record.method.clone(),
+        target: record.target.clone(),
+        status: record.status,
+        code: record.code.clone(),
+        outcome: record.outcome.to_owned(),
+        latency_ms: record.latency_ms,
+        request_id: record.request_id.clone(),
+        out_trade_no: None,
+    };
+    let raw = ExchangeRaw {
+        base_url: record.base_url.clone(),
+        request_headers: record.request_headers.clone(),
+        request_body: record.request_body.clone(),
+        response_headers: record.response_headers.clone(),
+        response_body: record.response_body.clone(),
+        signed: record.signed.clone(),
+        verified: record.verified.clone(),
+    };
+    (row, raw)
+}
+
+impl Console {
+    /// A page of calls to WeChat Pay, newest first.
+    ///
+    /// # Errors
+    /// `INVALID_FIELD` for a cursor that is none; `NO_MERCHANT`, `MERCHANT_NOT_FOUND`; the store's.
+    pub async fn exchange_list(
+        &self,
+        m: Option<&str>,
+        limit: u32,
+        after: Option<&str>,
+    ) -> Result<Page<ExchangeSummary>, Problem> {
+        let profile = self.desk.merchants.get(m).await?;
+        let after = after.map(|text| parse_id(text, "ex_").ok_or_else(|| no_cursor(text))).transpose()?;
+        let mchid = profile.mchid.to_string();
+        let (rows, more) =
+            self.desk.store.read(move |view| view.exchanges(&mchid, page_size(limit), after)).await?;
+        let next = rows.last().filter(|_| more).map(|row| exchange_id(row.id));
+        Ok(Page { items: rows.iter().map(shown_exchange).collect(), next })
+    }
+
+    /// One call with both sides byte for byte and the texts that were signed.
+    ///
+    /// # Errors
+    /// `EXCHANGE_NOT_FOUND`; the store's.
+    pub async fn exchange_show(&self, id: &str) -> Result<Exchange, Problem> {
+        let absent = || {
+            problem::new(
+                "EXCHANGE_NOT_FOUND",
+                format!("没有请求 {}。", crate::visible(id, 64)),
+                format!("There is no call {}.", crate::visible(id, 64)),
+                "检查编号，如 ex_12。",
+                "Check the id, like ex_12.",
+            )
+        };
+        let row = parse_id(id, "ex_").ok_or_else(absent)?;
+        let (row, raw) = self.desk.store.read(move |view| view.exchange(row)).await?.ok_or_else(absent)?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ok(Exchange {
+            summary: shown_exchange(&row),
+            base_url: raw.base_url,
+            request_headers: raw.request_headers,
+            request_body: text(&raw.request_body),
+            response_headers: raw.response_headers,
+            response_body: text(&raw.response_body),
+            signed: raw.signed,
+            verified: raw.verified,
+        })
+    }
+}

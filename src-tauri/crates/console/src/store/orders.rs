@@ -1,0 +1,370 @@
+//! Rows of orders: one by its number, pages by keyset, the changes that `orders` decided.
+
+use super::columns::{instant, millis};
+use super::{StoreError, Tx, View, search};
+use crate::orders::state::State;
+use crate::wire::{FoundBy, Verdict, Via};
+use rusqlite::types::Value;
+use rusqlite::{OptionalExtension, Row, named_params, params, params_from_iter};
+use wechatpay::money::Fen;
+use wechatpay::time::Timestamp;
+
+/// An order as it is kept.
+#[derive(Debug, Clone)]
+pub(crate) struct OrderRow {
+    pub(crate) id: i64,
+    pub(crate) merchant: String,
+    pub(crate) mchid: String,
+    pub(crate) appid: String,
+    pub(crate) out_trade_no: String,
+    pub(crate) state: State,
+    pub(crate) description: String,
+    pub(crate) total: Fen,
+    pub(crate) currency: String,
+    pub(crate) attach: Option<String>,
+    pub(crate) openid: Option<String>,
+    pub(crate) notify_url: Option<String>,
+    pub(crate) via: Option<Via>,
+    pub(crate) prepay_id: Option<String>,
+    pub(crate) code_url: Option<String>,
+    pub(crate) h5_url: Option<String>,
+    pub(crate) url_expires_at: Option<Timestamp>,
+    pub(crate) transaction_id: Option<String>,
+    pub(crate) success_time: Option<Timestamp>,
+    pub(crate) found_by: Option<FoundBy>,
+    pub(crate) refunded: Fen,
+    pub(crate) callback_verdict: Option<Verdict>,
+    /// The last call's outcome is unknown since then.
+    pub(crate) unknown_since: Option<Timestamp>,
+    pub(crate) created_at: Timestamp,
+    pub(crate) prepaid_at: Option<Timestamp>,
+    pub(crate) patrol_step: i64,
+}
+
+/// An order before it is kept.
+#[derive(Debug, Clone)]
+pub(crate) struct NewOrder {
+    pub(crate) merchant: String,
+    pub(crate) mchid: String,
+    pub(crate) appid: String,
+    pub(crate) out_trade_no: String,
+    pub(crate) description: String,
+    pub(crate) total: Fen,
+    pub(crate) attach: Option<String>,
+    pub(crate) openid: Option<String>,
+    pub(crate) notify_url: Option<String>,
+    pub(crate) created_at: Timestamp,
+}
+
+/// What a prepay gave.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Handle {
+    pub(crate) prepay_id: Option<String>,
+    pub(crate) code_url: Option<String>,
+    pub(crate) h5_url: Option<String>,
+}
+
+/// A page of orders, newest first.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct OrderQuery {
+    pub(crate) mchid: String,
+    pub(crate) state: Option<State>,
+    pub(crate) search: Option<String>,
+    pub(crate) since: Option<Timestamp>,
+    pub(crate) until: Option<Timestamp>,
+    pub(crate) limit: usize,
+    pub(crate) after: Option<OrderCursor>,
+}
+
+/// Where a page ended: creation time in milliseconds and row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct OrderCursor {
+    pub(crate) created_at: i64,
+    pub(crate) id: i64,
+}
+
+const COLUMNS: &str = "id, merchant, mchid, appid, out_trade_no, state, description, total, currency, attach, openid, \
+    notify_url, via, prepay_id, code_url, h5_url, url_expires_at, transaction_id, success_time, found_by, refunded, \
+    callback_verdict, unknown_since, created_at, prepaid_at, patrol_step";
+
+pub(super) fn via_name(via: Via) -> &'static str {
+    match via {
+        Via::Jsapi => "jsapi",
+        Via::Native => "native",
+        Via::App => "app",
+        Via::H5 => "h5",
+    }
+}
+
+fn via_named(name: &str) -> Option<Via> {
+    [Via::Jsapi, Via::Native, Via::App, Via::H5].into_iter().find(|via| via_name(*via) == name)
+}
+
+fn found_name(found: FoundBy) -> &'static str {
+    match found {
+        FoundBy::Callback => "callback",
+        FoundBy::Query => "query",
+    }
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<OrderRow> {
+    let optional_time = |at: usize| row.get::<_, Option<i64>>(at).map(|millis| millis.map(instant));
+    let state: String = row.get(5)?;
+    Ok(OrderRow {
+        id: row.get(0)?,
+        merchant: row.get(1)?,
+        mchid: row.get(2)?,
+        appid: row.get(3)?,
+        out_trade_no: row.get(4)?,
+        // the CHECK of the column knows the same names
+        state: State::parse(&state).unwrap_or(State::Created),
+        description: row.get(6)?,
+        total: Fen::new(row.get(7)?),
+        currency: row.get(8)?,
+        attach: row.get(9)?,
+        openid: row.get(10)?,
+        notify_url: row.get(11)?,
+        via: row.get::<_, Option<String>>(12)?.as_deref().and_then(via_named),
+        prepay_id: row.get(13)?,
+        code_url: row.get(14)?,
+        h5_url: row.get(15)?,
+        url_expires_at: optional_time(16)?,
+        transaction_id: row.get(17)?,
+        success_time: optional_time(18)?,
+        found_by: match row.get::<_, Option<String>>(19)?.as_deref() {
+            Some("callback") => Some(FoundBy::Callback),
+            Some("query") => Some(FoundBy::Query),
+            _ => None,
+        },
+        refunded: Fen::new(row.get(20)?),
+        callback_verdict: row
+            .get::<_, Option<String>>(21)?
+            .as_deref()
+            .and_then(super::callbacks::verdict_named),
+        unknown_since: optional_time(22)?,
+        created_at: instant(row.get(23)?),
+        prepaid_at: optional_time(24)?,
+        patrol_step: row.get(25)?,
+    })
+}
+
+impl View<'_> {
+    /// The order of that number (letter case counts), if this merchant has it.
+    pub(crate) fn order(&self, mchid: &str, out_trade_no: &str) -> Result<Option<OrderRow>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM orders WHERE mchid = ?1 AND out_trade_no = ?2");
+        Ok(self.conn.prepare_cached(&sql)?.query_row([mchid, out_trade_no], read).optional()?)
+    }
+
+    /// The order of that row.
+    pub(crate) fn order_at(&self, id: i64) -> Result<Option<OrderRow>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM orders WHERE id = ?1");
+        Ok(self.conn.prepare_cached(&sql)?.query_row([id], read).optional()?)
+    }
+
+    /// A page and the cursor of the next; `limit` rows at most.
+    pub(crate) fn orders(&self, query: &OrderQuery) -> Result<(Vec<OrderRow>, Option<OrderCursor>), StoreError> {
+        let mut sql = format!("SELECT {COLUMNS} FROM orders WHERE mchid = ?");
+        let mut values: Vec<Value> = vec![query.mchid.clone().into()];
+        let mut and = |condition: &str, with: Vec<Value>| {
+            sql.push_str(condition);
+            values.extend(with);
+        };
+        if let Some(state) = query.state {
+            and(" AND state = ?", vec![state.as_str().to_owned().into()]);
+        }
+        if let Some(since) = query.since {
+            and(" AND created_at >= ?", vec![millis(since).into()]);
+        }
+        if let Some(until) = query.until {
+            and(" AND created_at < ?", vec![millis(until).into()]);
+        }
+        if let Some(after) = query.after {
+            and(" AND (created_at, id) < (?, ?)", vec![after.created_at.into(), after.id.into()]);
+        }
+        if let Some(text) = query.search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
+            let (condition, with) = search::condition(self.conn, &query.mchid, text)?;
+            and(&condition, with);
+        }
+        sql.push_str(" ORDER BY created_at DESC, id DESC LIMIT ?");
+        let asked = i64::try_from(query.limit).unwrap_or(i64::MAX).saturating_add(1);
+        values.push(asked.into());
+        let mut rows = self.conn.prepare_cached(&sql)?;
+        let mut found: Vec<OrderRow> =
+            rows.query_map(params_from_iter(values), read)?.collect::<Result<_, _>>()?;
+        let more = found.len() > query.limit;
+        found.truncate(query.limit);
+        let next = found
+            .last()
+            .filter(|_| more)
+            .map(|last| OrderCursor { created_at: millis(last.created_at), id: last.id });
+        Ok((found, next))
+    }
+
+    /// The newest payments, by when WeChat Pay says they were made.
+    pub(crate) fn orders_paid_latest(&self, mchid: &str, limit: i64) -> Result<Vec<OrderRow>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM orders WHERE mchid = ?1 AND success_time IS NOT NULL
+             ORDER BY success_time DESC LIMIT ?2"
+        );
+        let mut rows = self.conn.prepare_cached(&sql)?;
+        let found = rows.query_map(params![mchid, limit], read)?.collect::<Result<_, _>>()?;
+        Ok(found)
+    }
+
+    /// Open orders whose turn to be queried has come, the longest overdue first.
+    pub(crate) fn orders_due(&self, now: Timestamp, limit: i64) -> Result<Vec<OrderRow>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM orders WHERE patrol_at <= ?1 ORDER BY patrol_at LIMIT ?2");
+        let mut rows = self.conn.prepare_cached(&sql)?;
+        let found = rows.query_map(params![millis(now), limit], read)?.collect::<Result<_, _>>()?;
+        Ok(found)
+    }
+
+    /// When the next order or refund is due, if any is.
+    pub(crate) fn patrol_next(&self) -> Result<Option<Timestamp>, StoreError> {
+        let at: Option<i64> = self
+            .conn
+            .prepare_cached(
+                "SELECT min(at) FROM (SELECT min(patrol_at) AS at FROM orders WHERE patrol_at IS NOT NULL
+                 UNION ALL SELECT min(patrol_at) FROM refunds WHERE patrol_at IS NOT NULL)",
+            )?
+            .query_row([], |row| row.get(0))?;
+        Ok(at.map(instant))
+    }
+}
+
+impl Tx<'_> {
+    /// Keeps a new order in state `CREATED`. Its number must be new to the mchid, else [`StoreError::Exists`].
+    pub(crate) fn order_insert(&self, order: &NewOrder) -> Result<OrderRow, StoreError> {
+        self.conn
+            .prepare_cached(
+                "INSERT INTO orders (merchant, mchid, appid, out_trade_no, state, description, total, currency,
+                                     attach, openid, notify_url, created_at)
+                 VALUES (?1, ?2, ?3, ?4, 'CREATED', ?5, ?6, 'CNY', ?7, ?8, ?9, ?10)",
+            )?
+            .execute(params![
+                order.merchant,
+                order.mchid,
+                order.appid,
+                order.out_trade_no,
+                order.description,
+                order.total.get(),
+                order.attach,
+                order.openid,
+                order.notify_url,
+                millis(order.created_at),
+            ])?;
+        let id = self.conn.last_insert_rowid();
+        search::remember(self.conn, id, &order.description, order.attach.as_deref())?;
+        self.order_at(id)?.ok_or_else(|| StoreError::Other("the order just made is gone".to_owned()))
+    }
+
+    /// Moves the state, if it still is what the caller read.
+    pub(crate) fn order_move(&self, id: i64, from: State, to: State) -> Result<(), StoreError> {
+        let changed = self
+            .conn
+            .prepare_cached("UPDATE orders SET state = ?3 WHERE id = ?1 AND state = ?2")?
+            .execute(params![id, from.as_str(), to.as_str()])?;
+        if changed == 1 {
+            Ok(())
+        } else {
+            Err(StoreError::Other(format!("order {id} was not {} any more", from.as_str())))
+        }
+    }
+
+    /// A payment's facts. `payer_total` may be less than the total (coupons).
+    pub(crate) fn order_set_paid(
+        &self,
+        id: i64,
+        transaction_id: &str,
+        success_time: Timestamp,
+        openid: Option<&str>,
+        payer_total: Option<Fen>,
+        found_by: FoundBy,
+    ) -> Result<(), StoreError> {
+        self.conn
+            .prepare_cached(
+                "UPDATE orders SET transaction_id = :transaction, success_time = :at, found_by = :found,
+                        openid = coalesce(openid, :openid), payer_total = :payer_total, unknown_since = NULL,
+                        patrol_at = NULL
+                 WHERE id = :id AND success_time IS NULL",
+            )?
+            .execute(named_params! {
+                ":id": id,
+                ":transaction": transaction_id,
+                ":at": millis(success_time),
+                ":found": found_name(found_by),
+                ":openid": openid,
+                ":payer_total": payer_total.map(|fen| fen.get()),
+            })?;
+        Ok(())
+    }
+
+    /// What an accepted prepay gave, and until when it can be used.
+    pub(crate) fn order_set_handle(
+        &self,
+        id: i64,
+        via: Via,
+        handle: &Handle,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.conn
+            .prepare_cached(
+                "UPDATE orders SET via = ?2, prepay_id = ?3, code_url = ?4, h5_url = ?5, url_expires_at = ?6,
+                        prepaid_at = coalesce(prepaid_at, ?7), unknown_since = NULL WHERE id = ?1",
+            )?
+            .execute(params![
+                id,
+                via_name(via),
+                handle.prepay_id,
+                handle.code_url,
+                handle.h5_url,
+                millis(expires_at),
+                millis(now),
+            ])?;
+        Ok(())
+    }
+
+    /// Remembers with which parameters it was first sent, so that the same number is only sent again the same way.
+    pub(crate) fn order_about_to_ask(&self, id: i64, via: Via, now: Timestamp) -> Result<(), StoreError> {
+        self.conn
+            .prepare_cached("UPDATE orders SET via = ?2, unknown_since = coalesce(unknown_since, ?3) WHERE id = ?1")?
+            .execute(params![id, via_name(via), millis(now)])?;
+        Ok(())
+    }
+
+    /// The last call's outcome is unknown since `since`, or known again (`None`).
+    pub(crate) fn order_set_unknown(&self, id: i64, since: Option<Timestamp>) -> Result<(), StoreError> {
+        self.conn
+            .prepare_cached("UPDATE orders SET unknown_since = ?2 WHERE id = ?1")?
+            .execute(params![id, since.map(millis)])?;
+        Ok(())
+    }
+
+    /// When the patrol asks about it next (`None`: never), after `step` visits.
+    pub(crate) fn order_set_patrol(&self, id: i64, at: Option<Timestamp>, step: i64) -> Result<(), StoreError> {
+        self.conn
+            .prepare_cached("UPDATE orders SET patrol_at = ?2, patrol_step = ?3 WHERE id = ?1")?
+            .execute(params![id, at.map(millis), step])?;
+        Ok(())
+    }
+
+    /// Every order that still waits for an answer becomes due now: what came while nobody listened is found at start.
+    pub(crate) fn patrol_all_due(&self, now: Timestamp) -> Result<(), StoreError> {
+        for table in ["orders", "refunds"] {
+            self.conn.execute(
+                &format!("UPDATE {table} SET patrol_at = ?1 WHERE patrol_at > ?1"),
+                params![millis(now)],
+            )?;
+        }
+        Ok(())
+    }
+
+    /// The newest callback's verdict, for the lamp in lists.
+    pub(crate) fn order_set_lamp(&self, id: i64, verdict: Verdict) -> Result<(), StoreError> {
+        self.conn
+            .prepare_cached("UPDATE orders SET callback_verdict = ?2 WHERE id = ?1")?
+            .execute(params![id, super::callbacks::verdict_name(verdict)])?;
+        Ok(())
+    }
+}
