@@ -317,7 +317,10 @@ impl Vault {
         let bytes = if self.inner.passphrase.is_some() {
             made.way = VaultWay::Passphrase;
             self.from_passphrase(&made).await?
-        } else if self.inner.interactive && data_key::into_keychain(&account(&made.salt), fresh.clone()).await.is_ok() {
+        } else if self.inner.interactive
+            && outside.has_keychain()
+            && data_key::into_keychain(&account(&made.salt), fresh.clone()).await.is_ok()
+        {
             made.way = VaultWay::Keychain;
             fresh
         } else {

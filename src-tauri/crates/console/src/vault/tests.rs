@@ -49,7 +49,7 @@ async fn without_passphrase_and_keychain_a_key_file_is_made_once_and_said_once()
 #[tokio::test]
 async fn without_a_session_bus_the_keychain_is_not_even_asked() {
     // somebody may be asked, but this outside has no keychain
-    let folder = tempfile::tempdir().expect("a folder");
+    let (folder, other) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
     let store = Store::open(folder.path()).expect("a store");
     let asking = |store: &Store| Vault::new(store.clone(), folder.path().to_owned(), None, true, still());
     let row = VaultRow {
@@ -60,7 +60,7 @@ async fn without_a_session_bus_the_keychain_is_not_even_asked() {
         proof: vec![2; 40],
         created_at: Timestamp::UNIX_EPOCH,
     };
-    let sealed = Store::open(tempfile::tempdir().expect("a folder").path()).expect("a store");
+    let sealed = Store::open(other.path()).expect("a store");
     sealed.write(move |tx| tx.vault_keep_first(&row)).await.expect("as another session left it");
     assert!(matches!(asking(&sealed).key().await, Err(VaultError::Keychain(_))), "never a new key beside it");
     asking(&store).key().await.expect("a key");
