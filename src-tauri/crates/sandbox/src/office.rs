@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use guitai_door::Request;
 use serde_json::Value;
 use tokio::sync::{Notify, broadcast};
+use wechatpay::ids::Openid;
 use wechatpay::notification::{self, Envelope};
 use wechatpay::time::{Timestamp, beijing};
 
@@ -180,6 +181,9 @@ impl Office {
 
     fn pay_at(&self, desk: &mut Desk, command: &PayCommand, switches: &Switches, now: Millis) -> Result<(Value, String), ControlError> {
         let ledger = &mut desk.ledger;
+        if command.payer_openid.as_deref().is_some_and(|openid| Openid::parse(openid).is_err()) {
+            return Err(ControlError::new(400, "INVALID_OPENID", "payer_openid must be letters, digits, - or _, at most 128"));
+        }
         let ticket = command.prepay_id.as_deref().or(command.code_url.as_deref());
         let found = self.find_to_pay(ledger, command, ticket)?;
         let combined = ledger.combined_at(&found).cloned();
@@ -281,7 +285,8 @@ impl Office {
             due.into_iter().filter_map(|(at, id)| desk.ledger.begin_attempt(&id).map(|notice| (at, notice))).collect();
         let rows = desk.ledger.take_rows();
         let next = desk.ledger.next_due();
-        let commit = desk.store.write(rows);
+        // What is told outside must be kept before, rows of earlier changes included.
+        let commit = if handed.is_empty() { desk.store.write(rows) } else { desk.store.write(rows).and(desk.store.caught_up()) };
         (handed, next, commit)
     }
 

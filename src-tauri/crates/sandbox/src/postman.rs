@@ -47,7 +47,8 @@ impl Postman {
                 .timeout(PATIENCE)
                 .http1_only()
                 .http1_title_case_headers()
-                .pool_idle_timeout(Duration::from_secs(4))
+                // A kept connection that the merchant closes at that moment would look like a failed delivery.
+                .pool_max_idle_per_host(0)
                 .build()
                 .map_err(|e| e.to_string())
         };

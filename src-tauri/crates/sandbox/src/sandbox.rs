@@ -110,10 +110,19 @@ pub struct Sandbox {
     control: Control,
     door: Door,
     proxy: Proxy,
-    postman: JoinHandle<()>,
+    postman: Working,
     credentials: Vec<Credentials>,
     /// Held open and locked: the folder is ours.
     _lock: std::fs::File,
+}
+
+/// The postman's task, which ends with its handle.
+struct Working(JoinHandle<()>);
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// What the controls work on, shared with the server.
@@ -155,7 +164,7 @@ pub async fn start(options: Options) -> Result<Sandbox, SandboxError> {
         .iter()
         .filter_map(|merchant| credentials(merchant, &base_url, &proxy_url, proxy.ca_certificate()))
         .collect();
-    let postman = tokio::spawn(control.postman.clone().work(office));
+    let postman = Working(tokio::spawn(control.postman.clone().work(office)));
     Ok(Sandbox { control, door, proxy, postman, credentials, _lock: lock })
 }
 
@@ -339,11 +348,11 @@ impl Sandbox {
 
     /// Answers requests in flight, then ends. What is due is due again at the next start.
     pub async fn stop(self) {
-        let Sandbox { control, door, proxy, postman, credentials: _, _lock } = self;
+        let Sandbox { control, door, proxy, mut postman, credentials: _, _lock } = self;
         door.close().await;
         proxy.close().await;
-        postman.abort();
-        let _ = postman.await;
+        postman.0.abort();
+        let _ = (&mut postman.0).await;
         drop(control);
     }
 }

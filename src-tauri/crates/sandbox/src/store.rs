@@ -92,6 +92,11 @@ pub(crate) struct Store {
 pub(crate) struct Commit(Option<oneshot::Receiver<Result<(), NotKept>>>);
 
 impl Commit {
+    /// Both, of which the later one was handed in after this one: the writer keeps the order.
+    pub(crate) fn and(self, later: Commit) -> Commit {
+        if later.0.is_some() { later } else { self }
+    }
+
     /// Waits for the disk.
     pub(crate) async fn wait(self) -> Result<(), NotKept> {
         match self.0 {
@@ -137,9 +142,15 @@ impl Store {
 
     /// Hands rows to the writer. Called while the ledger is locked, so that the file sees changes in the ledger's order.
     pub(crate) fn write(&self, rows: Vec<Row>) -> Commit {
-        if rows.is_empty() {
-            return Commit(None);
-        }
+        if rows.is_empty() { Commit(None) } else { self.hand_in(rows) }
+    }
+
+    /// Resolves when everything handed in so far is committed.
+    pub(crate) fn caught_up(&self) -> Commit {
+        self.hand_in(Vec::new())
+    }
+
+    fn hand_in(&self, rows: Vec<Row>) -> Commit {
         let (done, wait) = oneshot::channel();
         // A full queue drops the sender, and the waiter hears that nothing was kept.
         let _ = self.queue.try_send(Job { rows, done });

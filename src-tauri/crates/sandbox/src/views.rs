@@ -82,7 +82,8 @@ pub struct PayCommand {
     /// Which merchant's, where several have the number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mchid: Option<String>,
-    /// What the payer does.
+    /// What the payer does; absent: pays.
+    #[serde(default)]
     pub outcome: PayOutcome,
     /// Who pays; default: the order's payer, or somebody.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -66,6 +66,10 @@ impl Ledger {
             }
             combined = Combined { by_public_key: combined.by_public_key, ..known.clone() };
         } else {
+            // one number, one order: a combined order's number is taken for single ones, and the other way round
+            if self.orders.contains_key(&key) || drafts.iter().any(|d| super::key(&d.mchid, &d.out_trade_no) == key) {
+                return Err(Forbidden::Changed);
+            }
             if drafts.iter().any(|d| self.order(&d.mchid, &d.out_trade_no).is_some()) {
                 return Err(Forbidden::Changed);
             }

@@ -341,6 +341,7 @@ impl Ledger {
                 }
                 order.clone()
             }
+            None if self.combined.contains_key(&key) => return Err(Forbidden::Changed),
             None => {
                 let seq = self.next_seq();
                 Order::new(draft, now, seq)
