@@ -11,6 +11,7 @@ mod orders;
 mod prepay;
 mod refunds;
 mod refused;
+mod sealed;
 
 use std::collections::{HashMap, VecDeque};
 

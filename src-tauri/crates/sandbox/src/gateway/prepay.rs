@@ -6,6 +6,7 @@ use wechatpay::money::Fen;
 
 use super::fields::{Fields, wrong_form};
 use super::login::gave_out;
+use super::sealed::{must_open, need_serial};
 use super::{Books, Caller, Granted, Refused};
 use crate::clock::Millis;
 use crate::ledger::{Draft, Forbidden, Product};
@@ -44,6 +45,7 @@ pub(super) fn prepay(product: Product, request: &Request, caller: &Caller, books
         Product::Jsapi => Some(payer(&fields, "/payer", "/payer/openid", appid, caller, books.switches)?),
         _ => None,
     };
+    identity(&fields, request, caller)?;
     goods(&fields)?;
     let device_id = scene(&fields, product)?;
     fields.object("/settle_info", "结算信息")?;
@@ -154,6 +156,20 @@ pub(super) fn payer(fields: &Fields, object: &str, pointer: &str, appid: &str, c
         return Err(Refused::param("appid与openid不匹配", "The openid is not one of this appid"));
     }
     Ok(openid.to_owned())
+}
+
+/// Real-name payment: the payer's papers, encrypted.
+fn identity(fields: &Fields, request: &Request, caller: &Caller) -> Result<(), Refused> {
+    if fields.object("/payer/identity", "实名支付用户信息")?.is_none() {
+        return Ok(());
+    }
+    need_serial(request)?;
+    fields.need_text("/payer/identity/type", "证件类型", 1..=32)?;
+    must_open(caller, fields.need_text("/payer/identity/number", "证件号", 1..=1_024)?)?;
+    match fields.text("/payer/identity/name", "证件姓名", 0..=1_024)?.filter(|t| !t.is_empty()) {
+        Some(name) => must_open(caller, name),
+        None => Ok(()),
+    }
 }
 
 fn goods(fields: &Fields) -> Result<(), Refused> {

@@ -5,6 +5,7 @@ use wechatpay::ids::{OutRefundNo, OutTradeNo};
 
 use super::fields::{Fields, missing, wrong_form};
 use super::prepay::check_notify_url;
+use super::sealed::{must_open, need_serial};
 use super::{Books, Caller, Granted, Refused};
 use crate::ledger::{RefundDraft, RefundError};
 
@@ -86,12 +87,7 @@ pub(super) fn query(number: &str, caller: &Caller, books: &mut Books<'_>) -> Res
 
 /// A person decides where the money of an abnormal refund goes.
 pub(super) fn abnormal(refund_id: &str, request: &Request, caller: &Caller, books: &mut Books<'_>) -> Result<Granted, Refused> {
-    if request.header("Wechatpay-Serial").is_none_or(|serial| serial.trim().is_empty()) {
-        return Err(Refused::param(
-            "HTTP header缺少微信支付平台证书序列号(Wechatpay-Serial)",
-            "The header Wechatpay-Serial is missing",
-        ));
-    }
+    need_serial(request)?;
     let fields = Fields::read(&request.body, books.switches.strict_fields)?;
     let out_refund_no = fields.need_text("/out_refund_no", "商户退款单号", 1..=64)?;
     match fields.need_text("/type", "异常退款处理方式", 1..=32)? {
@@ -100,9 +96,7 @@ pub(super) fn abnormal(refund_id: &str, request: &Request, caller: &Caller, book
             fields.need_text("/bank_type", "开户银行", 1..=16)?;
             for (pointer, name) in [("/bank_account", "收款银行卡号"), ("/real_name", "收款用户姓名")] {
                 let sealed = fields.need_text(pointer, name, 1..=1_024)?;
-                if !opens(caller, sealed) {
-                    return Err(Refused::param("平台私钥解密失败", "The encrypted field does not decrypt with WeChat Pay's key"));
-                }
+                must_open(caller, sealed)?;
             }
         }
         other => return Err(wrong_form("body", "/type", "异常退款处理方式", other)),
@@ -110,14 +104,6 @@ pub(super) fn abnormal(refund_id: &str, request: &Request, caller: &Caller, book
     let refund =
         books.ledger.handle_abnormal(&caller.merchant.mchid, refund_id, out_refund_no, books.now).map_err(refused)?;
     Ok(Granted::json(&refund.object()))
-}
-
-fn opens(caller: &Caller, sealed: &str) -> bool {
-    let merchant = &caller.merchant;
-    if caller.by_public_key {
-        return merchant.public_key.decrypt_oaep(sealed).is_ok();
-    }
-    merchant.listed().iter().any(|platform| platform.key.decrypt_oaep(sealed).is_ok())
 }
 
 fn refused(why: RefundError) -> Refused {

@@ -267,6 +267,29 @@ fn parameters_are_refused_by_field() {
 }
 
 #[test]
+fn sensitive_fields_must_open_with_the_named_key() {
+    let mut bench = Bench::new();
+    let seal = |key: &wechatpay::keys::PublicKey| key.encrypt_oaep(&mut rand_core::OsRng, b"110101199003070000").unwrap();
+    let trusted = fixture::trusted();
+    let by_public_key = seal(trusted.get(PUBLIC_KEY_ID).unwrap());
+    let by_certificate = seal(trusted.get(&fixture::platform_serial()).unwrap());
+    let platform = fixture::platform_serial();
+    for (number, named, message) in [
+        (by_public_key.as_str(), Some(PUBLIC_KEY_ID), None),
+        (by_certificate.as_str(), Some(platform.as_str()), None),
+        (by_certificate.as_str(), Some(PUBLIC_KEY_ID), Some("平台私钥解密失败")),
+        ("plain", Some(PUBLIC_KEY_ID), Some("平台私钥解密失败")),
+        (by_public_key.as_str(), None, Some("HTTP header缺少微信支付平台证书序列号(Wechatpay-Serial)")),
+    ] {
+        let mut order = bench.order(&format!("ORDER{}", crate::clock::digits(9)));
+        order["payer"]["identity"] = json!({ "type": "IDCARD", "number": number });
+        let mut request = fixture::request("POST", JSAPI, &order.to_string());
+        request.headers.extend(named.map(|n| ("Wechatpay-Serial".to_owned(), n.to_owned())));
+        assert_eq!(bench.send(&request).err().map(|r| r.zh).as_deref(), message, "{named:?}");
+    }
+}
+
+#[test]
 fn strict_switches_refuse_what_the_default_takes() {
     let mut bench = Bench::new();
     let mut order = bench.order("ORDER1");

@@ -51,6 +51,8 @@ pub(crate) struct Ledger {
     /// Notifications that are being delivered at this moment.
     under_way: HashSet<String>,
     seq: u64,
+    /// Things planned so far: what is due at one instant happens in the order of planning.
+    plans: u64,
     rows: Vec<Row>,
 }
 
@@ -104,7 +106,7 @@ impl Ledger {
     /// Forgets everything.
     pub(crate) fn reset(&mut self) {
         let seq = self.seq;
-        *self = Ledger { seq, rows: vec![Row::Clear], ..Ledger::default() };
+        *self = Ledger { seq, plans: self.plans, rows: vec![Row::Clear], ..Ledger::default() };
     }
 
     fn next_seq(&mut self) -> u64 {
@@ -121,11 +123,8 @@ impl Ledger {
 
     /// Plans something; several things may be due at one instant.
     fn plan(&mut self, at: Millis, due: Due) {
-        let mut turn = 0;
-        while self.due.contains_key(&(at, turn)) {
-            turn += 1;
-        }
-        self.due.insert((at, turn), due);
+        self.plans = self.plans.wrapping_add(1);
+        self.due.insert((at, self.plans), due);
     }
 
     /// When the next thing is due.
