@@ -84,8 +84,11 @@ async fn answer(control: &Control, request: &Request) -> Result<Value, ControlEr
         ("POST", ["reset"]) => kept(office.reset()).await.map(|()| Value::Null),
         (
             _,
-            ["payments" | "pay-params" | "notifications" | "clock" | "faults" | "callback-faults" | "switches" | "certificates"
-            | "login-codes" | "requests" | "reset", ..],
+            [
+                "payments" | "pay-params" | "notifications" | "clock" | "faults" | "callback-faults" | "switches"
+                | "certificates" | "login-codes" | "requests" | "reset",
+                ..,
+            ],
         ) => Err(ControlError::new(405, "METHOD_NOT_ALLOWED", "this control has no such method")),
         _ => Err(ControlError::new(404, "NO_SUCH_CONTROL", "the sandbox has no such control")),
     }

@@ -222,7 +222,14 @@ mod tests {
     fn a_share_is_chosen_by_the_seed_alone() {
         let run = |seed| {
             let mut faults = Faults::default();
-            let rule = CallbackFault { fault: RedeliverFault::BadSignature, times: None, share: Some(0.3), seed, out_trade_no: None, seen: 0 };
+            let rule = CallbackFault {
+                fault: RedeliverFault::BadSignature,
+                times: None,
+                share: Some(0.3),
+                seed,
+                out_trade_no: None,
+                seen: 0,
+            };
             faults.set_callbacks(vec![rule]).unwrap();
             (0..1_000).map(|_| faults.strike_callback("A").is_some()).collect::<Vec<_>>()
         };
@@ -235,7 +242,14 @@ mod tests {
     #[test]
     fn a_rule_for_one_order_spares_the_others() {
         let mut faults = Faults::default();
-        let rule = CallbackFault { fault: RedeliverFault::WrongSerial, times: Some(1), share: None, seed: 0, out_trade_no: Some("A".into()), seen: 0 };
+        let rule = CallbackFault {
+            fault: RedeliverFault::WrongSerial,
+            times: Some(1),
+            share: None,
+            seed: 0,
+            out_trade_no: Some("A".into()),
+            seen: 0,
+        };
         faults.set_callbacks(vec![rule]).unwrap();
         assert_eq!(faults.strike_callback("B"), None);
         assert_eq!(faults.strike_callback("A"), Some(RedeliverFault::WrongSerial));

@@ -21,13 +21,18 @@ pub(crate) const APPID: &str = "wx0123456789abcdef";
 pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
 pub(crate) const PUBLIC_KEY_ID: &str = "PUB_KEY_ID_0119000000010000000000000001";
 
-/// Lays the keys of one merchant into `keys`, as the keyring would.
+/// Lays the keys of the merchant into `keys`, as the keyring would.
 pub(crate) fn lay(keys: &Path) {
-    let folder = keys.join(MCHID);
+    lay_as(keys, MCHID, APPID);
+}
+
+/// Lays the same keys under other numbers.
+pub(crate) fn lay_as(keys: &Path, mchid: &str, appid: &str) {
+    let folder = keys.join(mchid);
     std::fs::create_dir_all(&folder).unwrap();
     let serial = platform_serial();
     let description = serde_json::json!({
-        "mchid": MCHID, "appid": APPID, "appsecret": SECRET, "api_v3_key": fixture!("apiv3.key").trim_end(),
+        "mchid": mchid, "appid": appid, "appsecret": SECRET, "api_v3_key": fixture!("apiv3.key").trim_end(),
         "public_key_id": PUBLIC_KEY_ID, "ended": [],
         "platforms": [{ "serial": serial, "key": "wechatpay_key.pem", "since": 1 }],
     });

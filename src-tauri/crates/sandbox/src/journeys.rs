@@ -78,7 +78,8 @@ impl Bench {
 
     async fn control(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
         let headers = [("Host".to_owned(), "localhost".to_owned())];
-        let answer = http(self.sandbox.door_addr(), method, &format!("/_sandbox/{path}"), &headers, &body.to_string()).await;
+        let answer =
+            http(self.sandbox.door_addr(), method, &format!("/_sandbox/{path}"), &headers, &body.to_string()).await;
         (answer.status, serde_json::from_slice(&answer.body).unwrap_or(Value::Null))
     }
 
@@ -147,7 +148,10 @@ async fn an_order_is_paid_and_its_notification_believed() {
         "nonce",
     );
     let mut params = serde_json::to_value(params).unwrap();
-    assert_eq!(bench.control("POST", "pay-params", &params).await, (200, json!({"ok": true, "err_msg": "requestPayment:ok"})));
+    assert_eq!(
+        bench.control("POST", "pay-params", &params).await,
+        (200, json!({"ok": true, "err_msg": "requestPayment:ok"}))
+    );
     params["package"] = json!("");
     assert_eq!(bench.control("POST", "pay-params", &params).await.1["cause"], "package_wrong");
 
@@ -159,7 +163,9 @@ async fn an_order_is_paid_and_its_notification_believed() {
     let Event::Payment(transaction) = notification.event() else { panic!("{notification:?}") };
     assert_eq!(transaction.out_trade_no, "ORDER1");
     assert_eq!(transaction.transaction_id.as_deref(), paid["transaction_id"].as_str());
-    for (name, value) in [("User-Agent", "Mozilla/4.0"), ("Accept", "*/*"), ("Pragma", "no-cache"), ("Content-Type", "application/json")] {
+    for (name, value) in
+        [("User-Agent", "Mozilla/4.0"), ("Accept", "*/*"), ("Pragma", "no-cache"), ("Content-Type", "application/json")]
+    {
         assert_eq!(came.header(name), Some(value));
     }
     assert_eq!(came.header("Request-ID"), None);
@@ -177,7 +183,8 @@ async fn a_payer_who_goes_away_leaves_the_order_unpaid_and_unnotified() {
     let mut shop = Shop::open();
     bench.prepay("ORDER1", &shop.url(), &[]).await;
     for outcome in ["CANCEL", "PAYERROR"] {
-        let (status, object) = bench.control("POST", "payments", &json!({"out_trade_no": "ORDER1", "outcome": outcome})).await;
+        let (status, object) =
+            bench.control("POST", "payments", &json!({"out_trade_no": "ORDER1", "outcome": outcome})).await;
         assert_eq!((status, object["trade_state"].as_str()), (200, Some("NOTPAY")));
     }
     let quiet = json!({"out_trade_no": "ORDER1", "outcome": "SUCCESS", "notify": false});
@@ -244,7 +251,8 @@ async fn each_redelivered_fault_is_what_it_says() {
         (Some(RedeliverFault::Duplicate), "genuine"),
         (None, "genuine"),
     ] {
-        let (status, attempt) = bench.control("POST", &format!("notifications/{id}/redeliver"), &json!({ "fault": fault })).await;
+        let (status, attempt) =
+            bench.control("POST", &format!("notifications/{id}/redeliver"), &json!({ "fault": fault })).await;
         assert_eq!((status, attempt["status"].as_i64()), (200, Some(204)), "{fault:?}");
         let deliveries = if fault == Some(RedeliverFault::Duplicate) { 2 } else { 1 };
         made += deliveries;
@@ -323,6 +331,54 @@ async fn faults_strike_calls_as_told() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callback_faults_strike_the_ladder_by_rule() {
+    let bench = Bench::new().await;
+    let mut shop = Shop::open();
+    shop.status.store(401, Ordering::SeqCst);
+    let rules = json!([{ "fault": "bad_signature", "times": 1, "out_trade_no": "ORDER1" }]);
+    assert_eq!(bench.control("POST", "callback-faults", &rules).await.0, 200);
+    bench.prepay("ORDER1", &shop.url(), &[]).await;
+    bench.pay("ORDER1").await;
+    assert!(matches!(opened(&shop.next().await), Err(Refusal::NotGenuine(Rejection::SignatureMismatch))));
+    let view = bench.attempts(1).await;
+    assert_eq!((view.state.as_str(), view.attempts[0].fault), ("PENDING", Some(RedeliverFault::BadSignature)));
+    shop.status.store(204, Ordering::SeqCst);
+    bench.sandbox.advance(15).await.unwrap();
+    assert!(opened(&shop.next().await).is_ok(), "struck once");
+    bench.sandbox.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn certificates_are_listed_and_ended_and_the_longest_listed_signs() {
+    let bench = Bench::new().await;
+    let first = fixture::platform_serial();
+    let answer = bench.control("DELETE", &format!("certificates/{first}"), &Value::Null).await;
+    assert_eq!((answer.0, answer.1["error"]["code"].as_str()), (409, Some("CERTIFICATE_NEEDED")), "the only one stays");
+    assert_eq!(bench.control("DELETE", "certificates/ABCD", &Value::Null).await.0, 404);
+    let (status, made) = bench.control("POST", "certificates", &json!({})).await;
+    assert_eq!(status, 200);
+    let second = made["serial_no"].as_str().unwrap().to_owned();
+    let pem = std::fs::read(made["certificate"].as_str().unwrap()).unwrap();
+    let certificate = wechatpay::keys::Certificate::from_pem(&pem).unwrap();
+    assert_eq!(certificate.serial().as_str(), second);
+    assert_eq!((second.len(), second.starts_with('0')), (40, false));
+    let list = bench.call("GET", "/v3/certificates", "", &[("Wechatpay-Serial", &second)]).await;
+    assert_eq!(list.header("Wechatpay-Serial"), Some(first.as_str()));
+    let list: Value = serde_json::from_slice(verified(list).unwrap().body()).unwrap();
+    let serials: Vec<_> = list["data"].as_array().unwrap().iter().map(|c| c["serial_no"].as_str().unwrap()).collect();
+    assert_eq!(serials, [first.as_str(), second.as_str()]);
+    assert_eq!(bench.control("DELETE", &format!("certificates/{first}"), &Value::Null).await.0, 204);
+    let bench = bench.restarted().await;
+    let answer = bench.call("GET", "/v3/certificates", "", &[("Wechatpay-Serial", &first)]).await;
+    assert_eq!(
+        (answer.status, answer.header("Wechatpay-Serial")),
+        (200, Some(second.as_str())),
+        "once listed is still taken"
+    );
+    bench.sandbox.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_close_is_signed_over_nothing_and_has_a_request_id() {
     let bench = Bench::new().await;
     bench.prepay("ORDER1", "http://127.0.0.1:1/n", &[]).await;
@@ -331,7 +387,14 @@ async fn a_close_is_signed_over_nothing_and_has_a_request_id() {
     assert_eq!((answer.status, answer.body.len()), (204, 0));
     assert!(answer.request_id().unwrap().ends_with("-0"));
     assert!(verified(answer).is_ok());
-    let answer = bench.call("GET", &format!("/v3/pay/transactions/out-trade-no/ORDER9?mchid={MCHID}"), "", &[("Accept-Language", "en")]).await;
+    let answer = bench
+        .call(
+            "GET",
+            &format!("/v3/pay/transactions/out-trade-no/ORDER9?mchid={MCHID}"),
+            "",
+            &[("Accept-Language", "en")],
+        )
+        .await;
     assert_eq!(answer.body, br#"{"code":"ORDER_NOT_EXIST","message":"The order does not exist"}"#);
     assert!(answer.request_id().unwrap().ends_with("-268512771"));
     assert!(answer.header("Wechatpay-Signature").is_none());

@@ -118,8 +118,7 @@ impl Keyring {
             }
         }
         found.sort();
-        let mut numbers: Vec<u64> =
-            found.iter().filter_map(|p| p.file_name()?.to_str()?.parse().ok()).collect();
+        let mut numbers: Vec<u64> = found.iter().filter_map(|p| p.file_name()?.to_str()?.parse().ok()).collect();
         while found.len() < count.max(1) {
             // Merchant numbers count up from a first one by chance, so that their order is the order of making.
             let number = match numbers.last() {
@@ -168,7 +167,8 @@ impl Merchant {
     pub(crate) fn add_platform(&self) -> Result<Arc<Platform>, KeyringError> {
         let mut platforms = self.platforms();
         let (serial, key_name) = make_platform(&self.folder, Some(()))?;
-        let platform = Arc::new(read_platform(&self.folder, &Listed { serial, key: key_name, since: Clock::seconds() })?);
+        let platform =
+            Arc::new(read_platform(&self.folder, &Listed { serial, key: key_name, since: Clock::seconds() })?);
         platforms.listed.push(platform.clone());
         self.keep(platforms)?;
         Ok(platform)
@@ -263,7 +263,8 @@ fn make_key() -> Result<PrivateKey, KeyringError> {
 
 /// A self-signed certificate of five years (no SDK checks the chain, reference 1.4).
 fn certify(key: &PrivateKey, serial: [u8; 20], names: &[(DnType, &str)]) -> Result<String, KeyringError> {
-    let pair = rcgen::KeyPair::from_pkcs8_pem_and_sign_algo(&key.to_pkcs8_pem(), &rcgen::PKCS_RSA_SHA256).map_err(making)?;
+    let pair =
+        rcgen::KeyPair::from_pkcs8_pem_and_sign_algo(&key.to_pkcs8_pem(), &rcgen::PKCS_RSA_SHA256).map_err(making)?;
     let mut params = CertificateParams::new(Vec::new()).map_err(making)?;
     let mut subject = DistinguishedName::new();
     for (kind, text) in names {

@@ -110,9 +110,17 @@ impl Office {
     }
 
     /// The gateway decides over a request whose sender was checked.
-    pub(crate) fn decide(&self, route: &Route, request: &Request, caller: &Caller, wall: Timestamp) -> (Result<Granted, Refused>, Commit) {
+    pub(crate) fn decide(
+        &self,
+        route: &Route,
+        request: &Request,
+        caller: &Caller,
+        wall: Timestamp,
+    ) -> (Result<Granted, Refused>, Commit) {
         let switches = self.switches();
-        self.change(|desk| self.with_books(desk, &switches, |books| gateway::decide(route, request, caller, books, wall)))
+        self.change(|desk| {
+            self.with_books(desk, &switches, |books| gateway::decide(route, request, caller, books, wall))
+        })
     }
 
     /// `jscode2session`.
@@ -179,10 +187,20 @@ impl Office {
         (paid, commit)
     }
 
-    fn pay_at(&self, desk: &mut Desk, command: &PayCommand, switches: &Switches, now: Millis) -> Result<(Value, String), ControlError> {
+    fn pay_at(
+        &self,
+        desk: &mut Desk,
+        command: &PayCommand,
+        switches: &Switches,
+        now: Millis,
+    ) -> Result<(Value, String), ControlError> {
         let ledger = &mut desk.ledger;
         if command.payer_openid.as_deref().is_some_and(|openid| Openid::parse(openid).is_err()) {
-            return Err(ControlError::new(400, "INVALID_OPENID", "payer_openid must be letters, digits, - or _, at most 128"));
+            return Err(ControlError::new(
+                400,
+                "INVALID_OPENID",
+                "payer_openid must be letters, digits, - or _, at most 128",
+            ));
         }
         let ticket = command.prepay_id.as_deref().or(command.code_url.as_deref());
         let found = self.find_to_pay(ledger, command, ticket)?;
@@ -197,7 +215,13 @@ impl Office {
         }
         let unknown = || cannot_pay(Forbidden::Unknown);
         let (object, number, mchid, url, by_public_key) = match &combined {
-            Some(c) => (ledger.combined_object(c, now), c.number.clone(), c.mchid.clone(), c.notify_url.clone(), c.by_public_key),
+            Some(c) => (
+                ledger.combined_object(c, now),
+                c.number.clone(),
+                c.mchid.clone(),
+                c.notify_url.clone(),
+                c.by_public_key,
+            ),
             None => {
                 let o = ledger.order_at(&found).ok_or_else(unknown)?;
                 (o.transaction(now), o.out_trade_no.clone(), o.mchid.clone(), o.notify_url.clone(), o.by_public_key)
@@ -219,7 +243,8 @@ impl Office {
         let number = command.out_trade_no.as_ref().or(command.combine_out_trade_no.as_ref()).ok_or_else(|| {
             ControlError::new(400, "ORDER_NOT_NAMED", "name the order by out_trade_no, prepay_id or code_url")
         })?;
-        let merchants = self.keyring.all().iter().filter(|m| command.mchid.as_ref().is_none_or(|wanted| *wanted == m.mchid));
+        let merchants =
+            self.keyring.all().iter().filter(|m| command.mchid.as_ref().is_none_or(|wanted| *wanted == m.mchid));
         let mut of_combined = false;
         for merchant in merchants {
             if command.combine_out_trade_no.is_none()
@@ -238,7 +263,14 @@ impl Office {
     }
 
     /// Writes and seals a notification.
-    fn notice(&self, mchid: &str, event: (&str, &str, &str), order: (&str, &str, bool), content: &Value, now: Millis) -> Option<Notice> {
+    fn notice(
+        &self,
+        mchid: &str,
+        event: (&str, &str, &str),
+        order: (&str, &str, bool),
+        content: &Value,
+        now: Millis,
+    ) -> Option<Notice> {
         let merchant = self.keyring.by_mchid(mchid)?;
         let id = clock::uuid();
         let envelope = Envelope {
@@ -248,7 +280,8 @@ impl Office {
             summary: event.1,
             original_type: event.2,
         };
-        let body = notification::write(envelope, &merchant.api_v3_key, &clock::seal_nonce(), content.to_string().as_bytes());
+        let body =
+            notification::write(envelope, &merchant.api_v3_key, &clock::seal_nonce(), content.to_string().as_bytes());
         Some(Notice {
             seq: 0,
             mchid: mchid.to_owned(),
@@ -286,7 +319,8 @@ impl Office {
         let rows = desk.ledger.take_rows();
         let next = desk.ledger.next_due();
         // What is told outside must be kept before, rows of earlier changes included.
-        let commit = if handed.is_empty() { desk.store.write(rows) } else { desk.store.write(rows).and(desk.store.caught_up()) };
+        let commit =
+            if handed.is_empty() { desk.store.write(rows) } else { desk.store.write(rows).and(desk.store.caught_up()) };
         (handed, next, commit)
     }
 
@@ -307,7 +341,8 @@ impl Office {
     /// Moves business time on. Refunds that are due settle at once, so that a query right after it sees them; what is to be
     /// delivered follows by itself.
     pub(crate) fn advance(&self, seconds: u64) -> Result<Commit, ControlError> {
-        let too_far = || ControlError::new(400, "CLOCK_TOO_FAR", "business time may be ahead of the wall by ten years at most");
+        let too_far =
+            || ControlError::new(400, "CLOCK_TOO_FAR", "business time may be ahead of the wall by ten years at most");
         let ahead = self.clock.advance(seconds).ok_or_else(too_far)?;
         let switches = self.switches();
         let mut desk = self.desk();
@@ -404,4 +439,3 @@ fn cannot_pay(why: Forbidden) -> ControlError {
 pub(crate) fn phone_state(state: State, open: bool) -> &'static str {
     if state == State::NotPay && !open { "EXPIRED" } else { state.word() }
 }
-

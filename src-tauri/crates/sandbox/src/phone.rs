@@ -24,12 +24,16 @@ pub(crate) fn check(office: &Office, params: &Value) -> PayParamsVerdict {
     }
     let package = map.get("package").and_then(Value::as_str).unwrap_or_default();
     let Some(prepay_id) = package.strip_prefix("prepay_id=").filter(|id| !id.is_empty()) else {
-        return no(Some(if map.contains_key("package") { "package_wrong" } else { "param_missing" }), "JSAPI缺少参数total_fee");
+        return no(
+            Some(if map.contains_key("package") { "package_wrong" } else { "param_missing" }),
+            "JSAPI缺少参数total_fee",
+        );
     };
     if map.get("signType").and_then(Value::as_str) != Some("RSA") {
         return no(Some("sign_type_wrong"), "signType 必须是 RSA");
     }
-    let (Some(app_id), Some(stamp), Some(nonce), Some(sign)) = (text("appId"), text("timeStamp"), text("nonceStr"), text("paySign"))
+    let (Some(app_id), Some(stamp), Some(nonce), Some(sign)) =
+        (text("appId"), text("timeStamp"), text("nonceStr"), text("paySign"))
     else {
         return no(Some("param_missing"), "缺少参数");
     };
@@ -147,4 +151,40 @@ pub(crate) fn order(office: &Office, ticket: &str) -> Option<PhoneOrder> {
             state: phone_state(order.state_at(now), open).to_owned(),
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+    use crate::keyring::Keyring;
+
+    #[test]
+    fn wrong_signatures_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        fixture::lay(folder.path());
+        let keyring = Keyring::open(folder.path(), 1).unwrap();
+        let merchant = &keyring.all()[0];
+        let lines = ["wx0123456789abcdef", "1795500000", "nonce", "prepay_id=wx1"];
+        let [a, t, n, p] = lines;
+        let key = fixture::signer().key;
+        for (signed, expected) in [
+            (format!("{a}\n{t}\n{n}\n{p}\n"), Ok(())),
+            (format!("{a}\n{t}\n{n}\nwx1\n"), Err("prepay_prefix_wrong")),
+            (format!("{a}\n{t}\n{n}\n{p}"), Err("final_newline_missing")),
+            (format!("{a}\r\n{t}\r\n{n}\r\n{p}\r\n"), Err("line_endings_crlf")),
+            (format!("{a}\\n{t}\\n{n}\\n{p}\\n"), Err("literal_backslash_n")),
+            (format!("undefined\n{t}\n{n}\n{p}\n"), Err("appid_differs")),
+            (format!("{a}\n{n}\n{t}\n{p}\n"), Err("field_order_wrong")),
+            (format!("appId={a}&nonceStr={n}&package={p}&signType=RSA&timeStamp={t}"), Err("v2_style_string")),
+            (format!("{a}\n1795500001\n{n}\n{p}\n"), Err("timestamp_differs")),
+            ("something else".to_owned(), Err("key_mismatch")),
+        ] {
+            assert_eq!(check_signature(merchant, lines, &key.sign(signed.as_bytes())), expected, "{signed:?}");
+        }
+        assert_eq!(check_signature(merchant, lines, &"A".repeat(32)), Err("symmetric_signature"));
+        assert_eq!(check_signature(merchant, lines, "no base64 ~"), Err("key_mismatch"));
+        let stranger = fixture::strangers_key().sign(format!("{a}\n{t}\n{n}\n{p}\n").as_bytes());
+        assert_eq!(check_signature(merchant, lines, &stranger), Err("key_mismatch"));
+    }
 }

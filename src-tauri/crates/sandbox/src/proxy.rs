@@ -85,12 +85,16 @@ pub(crate) fn out_of_reach(request: &Request) -> bool {
 }
 
 fn admit(request: Request, tls: Arc<Tls>, gateway: Entrance) -> Answer {
-    let refusal = |why: String| Answer::full(403, "text/plain; charset=utf-8", format!("Guitai sandbox proxy: {why}\n"));
+    let refusal =
+        |why: String| Answer::full(403, "text/plain; charset=utf-8", format!("Guitai sandbox proxy: {why}\n"));
     if request.method != "CONNECT" {
         return refusal("only CONNECT is served; plain http is not, WeChat Pay has none".into());
     }
     let Some(host) = known_host(&request.target) else {
-        return refusal(format!("only {} on port 443 are served here; this proxy never reaches the network", NAMES.join(", ")));
+        return refusal(format!(
+            "only {} on port 443 are served here; this proxy never reaches the network",
+            NAMES.join(", ")
+        ));
     };
     let peer = request.peer;
     Answer::Tunnel(Tunnel::new(move |wire| async move {
@@ -101,7 +105,9 @@ fn admit(request: Request, tls: Arc<Tls>, gateway: Entrance) -> Answer {
         match timeout(HANDSHAKE, acceptor.accept(wire)).await {
             Ok(Ok(stream)) => gateway.serve_stream(Secured(stream), peer, Some(format!("https://{host}").into())).await,
             // The usual reason: the client doesn't trust the sandbox's CA.
-            Ok(Err(error)) => tracing::warn!(%error, host, "a client broke off the TLS handshake; does it trust ca_certificate?"),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, host, "a client broke off the TLS handshake; does it trust ca_certificate?")
+            }
             Err(_) => tracing::warn!(host, "a client did not finish the TLS handshake"),
         }
     }))

@@ -44,7 +44,9 @@ pub(crate) async fn serve(control: Control, request: Request) -> Answer {
         _ => {}
     }
     let (status, body) = match &outcome.answer {
-        Answer::Full { status, body, .. } => (*status, String::from_utf8_lossy(body.get(..LOGGED).unwrap_or(body)).into_owned()),
+        Answer::Full { status, body, .. } => {
+            (*status, String::from_utf8_lossy(body.get(..LOGGED).unwrap_or(body)).into_owned())
+        }
         _ => (0, String::new()),
     };
     control.office.log(RequestView {
@@ -101,7 +103,13 @@ async fn gateway(office: &Office, request: &Request, strike: Strike) -> Outcome 
     }
 }
 
-async fn answer_to(office: &Office, request: &Request, strike: Strike, language: &str, trace: &mut Trace) -> Result<Answer, Refused> {
+async fn answer_to(
+    office: &Office,
+    request: &Request,
+    strike: Strike,
+    language: &str,
+    trace: &mut Trace,
+) -> Result<Answer, Refused> {
     let route = Route::find(&request.method, request.path())?;
     match strike.fault {
         Some(ApiFaultKind::Http500) => return Err(Refused::bare(500)),

@@ -220,8 +220,9 @@ fn commit(connection: &mut Connection, batch: &[Job]) -> rusqlite::Result<()> {
              ON CONFLICT(kind, key) DO UPDATE SET doc = excluded.doc, seq = excluded.seq",
         )?;
         let mut forget = transaction.prepare_cached("DELETE FROM entries WHERE kind = ?1 AND key = ?2")?;
-        let mut fact = transaction
-            .prepare_cached("INSERT INTO facts VALUES(?1, ?2) ON CONFLICT(name) DO UPDATE SET value = excluded.value")?;
+        let mut fact = transaction.prepare_cached(
+            "INSERT INTO facts VALUES(?1, ?2) ON CONFLICT(name) DO UPDATE SET value = excluded.value",
+        )?;
         for row in batch.iter().flat_map(|job| &job.rows) {
             match row {
                 Row::Put { kind, key, seq, doc } => {
@@ -253,7 +254,11 @@ mod tests {
             let (store, kept) = Store::open(&path).unwrap();
             assert!(kept.entries.is_empty());
             store.write(vec![put("b", 2, "{}"), put("a", 1, "1"), Row::Ahead(5)]).wait().await.unwrap();
-            store.write(vec![put("a", 1, "2"), Row::Forget { kind: Kind::Order, key: "b".into() }]).wait().await.unwrap();
+            store
+                .write(vec![put("a", 1, "2"), Row::Forget { kind: Kind::Order, key: "b".into() }])
+                .wait()
+                .await
+                .unwrap();
             store.write(Vec::new()).wait().await.unwrap();
         }
         let (store, kept) = Store::open(&path).unwrap();

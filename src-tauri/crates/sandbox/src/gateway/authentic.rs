@@ -53,7 +53,10 @@ pub(crate) struct Trace {
 
 fn malformed(front: Front) -> Refused {
     match front {
-        Front::Pay => Refused { request_id: false, ..Refused::sign("签名信息错误，验签失败", "The signature information is wrong") },
+        Front::Pay => Refused {
+            request_id: false,
+            ..Refused::sign("签名信息错误，验签失败", "The signature information is wrong")
+        },
         Front::Common => Refused::sign(
             "Http头Authorization值格式错误，请参考《微信支付商户REST API签名规则》",
             "The Authorization header is malformed, see the rules for signing requests",
@@ -148,7 +151,10 @@ fn answer_key(request: &Request, merchant: &Merchant, mode: KeyMode) -> Result<S
     let named = request.header("Wechatpay-Serial").map(str::trim).unwrap_or_default();
     let names_public_key = named == merchant.public_key_id;
     if !named.is_empty() && !names_public_key && !merchant.knows_platform(named) {
-        return Err(Refused::param("平台证书序列号Wechatpay-Serial错误", "The header Wechatpay-Serial names no key of WeChat Pay"));
+        return Err(Refused::param(
+            "平台证书序列号Wechatpay-Serial错误",
+            "The header Wechatpay-Serial names no key of WeChat Pay",
+        ));
     }
     Ok(match mode {
         KeyMode::Certificate => SignWith::Certificate,

@@ -70,11 +70,18 @@ fn apply(kind: BillKind, request: &Request, caller: &Caller, books: &mut Books<'
         other => return Err(wrong_form("query", "/tar_type", "压缩类型", other)),
     };
     let beijing = jiff::tz::TimeZone::fixed(jiff::tz::Offset::constant(8));
-    let ready = day.tomorrow().ok().and_then(|next| next.at(10, 0, 0, 0).to_zoned_datetime(beijing.clone()).ok()).ok_or_else(wrong)?;
+    let ready = day
+        .tomorrow()
+        .ok()
+        .and_then(|next| next.at(10, 0, 0, 0).to_zoned_datetime(beijing.clone()).ok())
+        .ok_or_else(wrong)?;
     let today = instant(books.now).to_zoned_datetime(beijing).date();
     let oldest = today.checked_sub(jiff::Span::new().days(MOST_DAYS_BACK)).map_err(|_| wrong())?;
     if day < oldest {
-        return Err(Refused::param("仅支持三个月内的账单下载申请", "Only bills of the last three months are to be had"));
+        return Err(Refused::param(
+            "仅支持三个月内的账单下载申请",
+            "Only bills of the last three months are to be had",
+        ));
     }
     if books.now < ready.timestamp().as_millisecond() {
         return Err(no_statement());
@@ -108,7 +115,9 @@ fn apply(kind: BillKind, request: &Request, caller: &Caller, books: &mut Books<'
 /// Hands out a file.
 pub(super) fn file(request: &Request, caller: &Caller, books: &mut Books<'_>) -> Result<Granted, Refused> {
     let token = query_value(request, "token").ok_or_else(|| missing_in("query", "/token", "下载令牌"))?;
-    let expired = || Refused::invalid("下载链接已失效，请重新申请账单", "The download link has expired, apply for the bill again");
+    let expired = || {
+        Refused::invalid("下载链接已失效，请重新申请账单", "The download link has expired, apply for the bill again")
+    };
     let found = books.files.waiting.iter().find(|f| f.token == token).ok_or_else(expired)?;
     if found.mchid != caller.merchant.mchid {
         return Err(Refused::new(403, "NO_AUTH", "商户无权限", "The merchant has no permission"));

@@ -12,7 +12,12 @@ use crate::ledger::{Combined, Draft, Forbidden, Product};
 const PARTS: std::ops::RangeInclusive<usize> = 2..=10;
 
 /// Places a combined order.
-pub(super) fn prepay(product: Product, request: &Request, caller: &Caller, books: &mut Books<'_>) -> Result<Granted, Refused> {
+pub(super) fn prepay(
+    product: Product,
+    request: &Request,
+    caller: &Caller,
+    books: &mut Books<'_>,
+) -> Result<Granted, Refused> {
     let fields = Fields::read(&request.body, books.switches.strict_fields)?;
     let merchant = &caller.merchant;
     let appid = fields.need_text("/combine_appid", "合单商户appid", 1..=32)?;
@@ -89,7 +94,8 @@ pub(super) fn prepay(product: Product, request: &Request, caller: &Caller, books
         tickets: Vec::new(),
         parts: Vec::new(),
     };
-    let ticket = books.ledger.place_combined(combined, drafts, books.now).map_err(|why| not_placed(why, books.switches))?;
+    let ticket =
+        books.ledger.place_combined(combined, drafts, books.now).map_err(|why| not_placed(why, books.switches))?;
     Ok(Granted::json(&ticket.answer(product)))
 }
 
@@ -100,7 +106,12 @@ pub(super) fn query(number: &str, caller: &Caller, books: &mut Books<'_>) -> Res
 }
 
 /// Closes all parts.
-pub(super) fn close(number: &str, request: &Request, caller: &Caller, books: &mut Books<'_>) -> Result<Granted, Refused> {
+pub(super) fn close(
+    number: &str,
+    request: &Request,
+    caller: &Caller,
+    books: &mut Books<'_>,
+) -> Result<Granted, Refused> {
     let fields = Fields::read(&request.body, books.switches.strict_fields)?;
     let appid = fields.need_text("/combine_appid", "合单商户appid", 1..=32)?;
     if appid != caller.merchant.appid {
@@ -116,7 +127,9 @@ pub(super) fn close(number: &str, request: &Request, caller: &Caller, books: &mu
     match books.ledger.close_combined(&key, &numbers, books.now) {
         Ok(()) => Ok(Granted::Nothing),
         Err(Forbidden::Unknown) => Err(Refused::order_unknown()),
-        Err(Forbidden::Paid) => Err(Refused::new(400, "ORDERPAID", "该订单已支付", "The order is paid").with_inner(268_449_538)),
+        Err(Forbidden::Paid) => {
+            Err(Refused::new(400, "ORDERPAID", "该订单已支付", "The order is paid").with_inner(268_449_538))
+        }
         Err(_) => Err(Refused::invalid("子单信息与下单时不一致", "The sub_orders are not those of the prepay")),
     }
 }

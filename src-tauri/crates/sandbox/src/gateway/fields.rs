@@ -74,7 +74,9 @@ impl Fields {
         let Some(value) = self.at(pointer)? else { return Ok(None) };
         let Some(number) = value.as_i64() else {
             return Err(Refused::param(
-                format!("无法将 JSON 输入源“/body{pointer}”映射到目标字段“{name}”中，此字段需要一个合法的 64 位有符号整数"),
+                format!(
+                    "无法将 JSON 输入源“/body{pointer}”映射到目标字段“{name}”中，此字段需要一个合法的 64 位有符号整数"
+                ),
                 format!("/body{pointer} must be a 64-bit signed integer"),
             )
             .with_detail(json!({ "location": "body", "value": value })));
@@ -106,17 +108,24 @@ impl Fields {
 
     /// In strict mode: no names but these at the top.
     pub(crate) fn only(&self, known: &[&str]) -> Result<(), Refused> {
-        let Some(extra) = self.root.as_object().filter(|_| self.strict).and_then(|map| map.keys().find(|k| !known.contains(&k.as_str()))) else {
+        let Some(extra) = self
+            .root
+            .as_object()
+            .filter(|_| self.strict)
+            .and_then(|map| map.keys().find(|k| !known.contains(&k.as_str())))
+        else {
             return Ok(());
         };
-        Err(Refused::param("参数中含有非法的额外参数", format!("The parameter {extra} is not known")).with_inner(270_924_358))
+        Err(Refused::param("参数中含有非法的额外参数", format!("The parameter {extra} is not known"))
+            .with_inner(270_924_358))
     }
 
     fn at(&self, pointer: &str) -> Result<Option<&Value>, Refused> {
         match self.root.pointer(pointer) {
-            Some(Value::Null) if self.strict => {
-                Err(Refused::param(format!("输入源“/body{pointer}”不允许为 null"), format!("/body{pointer} must not be null")))
-            }
+            Some(Value::Null) if self.strict => Err(Refused::param(
+                format!("输入源“/body{pointer}”不允许为 null"),
+                format!("/body{pointer} must not be null"),
+            )),
             Some(Value::Null) | None => Ok(None),
             Some(value) => Ok(Some(value)),
         }
@@ -150,7 +159,13 @@ fn canonical(value: &Value, out: &mut String) {
 }
 
 /// A text of wrong length.
-pub(crate) fn check_length(location: &str, pointer: &str, name: &str, text: &str, length: &Length) -> Result<(), Refused> {
+pub(crate) fn check_length(
+    location: &str,
+    pointer: &str,
+    name: &str,
+    text: &str,
+    length: &Length,
+) -> Result<(), Refused> {
     let count = text.chars().count();
     let (zh, en) = if count > *length.end() {
         (format!("大于最大值 {}", length.end()), format!("above the maximum {}", length.end()))

@@ -96,12 +96,18 @@ impl Route {
         let parts: Vec<&str> = path.split('/').skip(1).collect();
         let (wanted, route) = match parts.as_slice() {
             ["v3", "pay", "transactions", "id", id] if !id.is_empty() => ("GET", Route::QueryByTransaction(decode(id))),
-            ["v3", "pay", "transactions", "out-trade-no", no] if !no.is_empty() => ("GET", Route::QueryByNumber(decode(no))),
-            ["v3", "pay", "transactions", "out-trade-no", no, "close"] if !no.is_empty() => ("POST", Route::Close(decode(no))),
+            ["v3", "pay", "transactions", "out-trade-no", no] if !no.is_empty() => {
+                ("GET", Route::QueryByNumber(decode(no)))
+            }
+            ["v3", "pay", "transactions", "out-trade-no", no, "close"] if !no.is_empty() => {
+                ("POST", Route::Close(decode(no)))
+            }
             ["v3", "pay", "transactions", last] => {
                 ("POST", Route::Prepay(Product::from_path(last).ok_or_else(|| Refused::bare(404))?))
             }
-            ["v3", "combine-transactions", "out-trade-no", no] if !no.is_empty() => ("GET", Route::CombineQuery(decode(no))),
+            ["v3", "combine-transactions", "out-trade-no", no] if !no.is_empty() => {
+                ("GET", Route::CombineQuery(decode(no)))
+            }
             ["v3", "combine-transactions", "out-trade-no", no, "close"] if !no.is_empty() => {
                 ("POST", Route::CombineClose(decode(no)))
             }
@@ -110,7 +116,9 @@ impl Route {
             }
             ["v3", "refund", "domestic", "refunds"] => ("POST", Route::Refund),
             ["v3", "refund", "domestic", "refunds", no] if !no.is_empty() => ("GET", Route::RefundQuery(decode(no))),
-            ["v3", "refund", "domestic", "refunds", id, "apply-abnormal-refund"] => ("POST", Route::AbnormalRefund(decode(id))),
+            ["v3", "refund", "domestic", "refunds", id, "apply-abnormal-refund"] => {
+                ("POST", Route::AbnormalRefund(decode(id)))
+            }
             ["v3", "certificates"] => ("GET", Route::Certificates),
             ["v3", "bill", "tradebill"] => ("GET", Route::TradeBill),
             ["v3", "bill", "fundflowbill"] => ("GET", Route::FundFlowBill),
@@ -118,7 +126,11 @@ impl Route {
             ["sns", "jscode2session"] => ("GET", Route::Login),
             _ => return Err(Refused::bare(404)),
         };
-        if method == wanted || (route == Route::Login && method == "POST") { Ok(route) } else { Err(Refused::bare(405)) }
+        if method == wanted || (route == Route::Login && method == "POST") {
+            Ok(route)
+        } else {
+            Err(Refused::bare(405))
+        }
     }
 
     /// Which front end answers.
@@ -141,7 +153,13 @@ impl Route {
 }
 
 /// Decides over a request whose sender was checked.
-pub(crate) fn decide(route: &Route, request: &Request, caller: &Caller, books: &mut Books<'_>, wall: Timestamp) -> Result<Granted, Refused> {
+pub(crate) fn decide(
+    route: &Route,
+    request: &Request,
+    caller: &Caller,
+    books: &mut Books<'_>,
+    wall: Timestamp,
+) -> Result<Granted, Refused> {
     books.traffic.pass(route, caller, books.switches, wall)?;
     match route {
         Route::Prepay(product) => prepay::prepay(*product, request, caller, books),
@@ -210,14 +228,24 @@ fn query_value(request: &Request, name: &str) -> Option<String> {
     url::form_urlencoded::parse(query.as_bytes()).find(|(n, _)| n == name).map(|(_, value)| value.into_owned())
 }
 
-/// Percent-decoding of one segment of a path.
+/// Percent-decoding of one segment of a path; what is no escape stays as it is.
 fn decode(segment: &str) -> String {
-    if !segment.contains('%') {
-        return segment.to_owned();
+    let mut out = Vec::with_capacity(segment.len());
+    let mut rest = segment.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let digit = |b: Option<&u8>| b.and_then(|b| char::from(*b).to_digit(16)).and_then(|d| u8::try_from(d).ok());
+        match (first, digit(tail.first()), digit(tail.get(1))) {
+            (b'%', Some(high), Some(low)) => {
+                out.push(high * 16 + low);
+                rest = tail.get(2..).unwrap_or_default();
+            }
+            _ => {
+                out.push(*first);
+                rest = tail;
+            }
+        }
     }
-    // In a path a plus is a plus.
-    let kept = segment.replace('+', "%2B");
-    url::form_urlencoded::parse(kept.as_bytes()).next().map(|(name, _)| name.into_owned()).unwrap_or_default()
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 #[cfg(test)]

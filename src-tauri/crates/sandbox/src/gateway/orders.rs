@@ -16,7 +16,12 @@ fn mchid_of_query(request: &Request, caller: &Caller) -> Result<(), Refused> {
 }
 
 /// By WeChat Pay's number.
-pub(super) fn query_by_transaction(id: &str, request: &Request, caller: &Caller, books: &mut Books<'_>) -> Result<Granted, Refused> {
+pub(super) fn query_by_transaction(
+    id: &str,
+    request: &Request,
+    caller: &Caller,
+    books: &mut Books<'_>,
+) -> Result<Granted, Refused> {
     mchid_of_query(request, caller)?;
     if id.len() > 32 {
         return Err(Refused::param("微信支付订单号非法", "The transaction_id is invalid"));
@@ -30,7 +35,12 @@ pub(super) fn query_by_transaction(id: &str, request: &Request, caller: &Caller,
 }
 
 /// By the merchant's number. Parts of combined orders are not found here (reference 10.1).
-pub(super) fn query_by_number(number: &str, request: &Request, caller: &Caller, books: &mut Books<'_>) -> Result<Granted, Refused> {
+pub(super) fn query_by_number(
+    number: &str,
+    request: &Request,
+    caller: &Caller,
+    books: &mut Books<'_>,
+) -> Result<Granted, Refused> {
     mchid_of_query(request, caller)?;
     let order = books
         .ledger
@@ -41,7 +51,12 @@ pub(super) fn query_by_number(number: &str, request: &Request, caller: &Caller, 
 }
 
 /// Closes an unpaid order; again is fine.
-pub(super) fn close(number: &str, request: &Request, caller: &Caller, books: &mut Books<'_>) -> Result<Granted, Refused> {
+pub(super) fn close(
+    number: &str,
+    request: &Request,
+    caller: &Caller,
+    books: &mut Books<'_>,
+) -> Result<Granted, Refused> {
     let fields = Fields::read(&request.body, books.switches.strict_fields)?;
     fields.only(&["mchid"])?;
     if fields.need_text("/mchid", "直连商户号", 1..=32)? != caller.merchant.mchid {

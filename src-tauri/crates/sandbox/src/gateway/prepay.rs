@@ -13,12 +13,31 @@ use crate::ledger::{Draft, Forbidden, Product};
 use crate::switches::{ChangedParameters, Switches};
 
 const TOP: [&str; 16] = [
-    "appid", "mchid", "description", "out_trade_no", "time_expire", "attach", "notify_url", "goods_tag", "limit_pay",
-    "support_fapiao", "amount", "payer", "detail", "scene_info", "settle_info", "subsidy_info",
+    "appid",
+    "mchid",
+    "description",
+    "out_trade_no",
+    "time_expire",
+    "attach",
+    "notify_url",
+    "goods_tag",
+    "limit_pay",
+    "support_fapiao",
+    "amount",
+    "payer",
+    "detail",
+    "scene_info",
+    "settle_info",
+    "subsidy_info",
 ];
 
 /// Places an order.
-pub(super) fn prepay(product: Product, request: &Request, caller: &Caller, books: &mut Books<'_>) -> Result<Granted, Refused> {
+pub(super) fn prepay(
+    product: Product,
+    request: &Request,
+    caller: &Caller,
+    books: &mut Books<'_>,
+) -> Result<Granted, Refused> {
     let fields = Fields::read(&request.body, books.switches.strict_fields)?;
     fields.only(&TOP)?;
     let merchant = &caller.merchant;
@@ -82,8 +101,11 @@ pub(super) fn not_placed(why: Forbidden, switches: &Switches) -> Refused {
         (_, ChangedParameters::OutTradeNoUsed) => {
             Refused::new(403, "OUT_TRADE_NO_USED", "商户订单号重复", "The out_trade_no was used before")
         }
-        _ => Refused::invalid("请求重入时，参数与首次请求时不一致", "The parameters differ from those of the first request")
-            .with_inner(268_498_688),
+        _ => Refused::invalid(
+            "请求重入时，参数与首次请求时不一致",
+            "The parameters differ from those of the first request",
+        )
+        .with_inner(268_498_688),
     }
 }
 
@@ -145,7 +167,14 @@ pub(super) fn currency(fields: &Fields, pointer: &str) -> Result<(), Refused> {
 }
 
 /// The payer of a JSAPI order: an openid that this sandbox gave out under this appid.
-pub(super) fn payer(fields: &Fields, object: &str, pointer: &str, appid: &str, caller: &Caller, switches: &Switches) -> Result<String, Refused> {
+pub(super) fn payer(
+    fields: &Fields,
+    object: &str,
+    pointer: &str,
+    appid: &str,
+    caller: &Caller,
+    switches: &Switches,
+) -> Result<String, Refused> {
     let missing = || Refused::param("JSAPI支付必须传openid", "JSAPI needs payer.openid").with_inner(268_501_013);
     fields.object(object, "支付者")?.ok_or_else(missing)?;
     let openid = fields.text(pointer, "用户标识", 0..=128)?.filter(|t| !t.is_empty()).ok_or_else(missing)?;
@@ -193,12 +222,17 @@ fn goods(fields: &Fields) -> Result<(), Refused> {
 /// The scene: required for H5, otherwise its parts when it is there. Gives the device.
 pub(super) fn scene(fields: &Fields, product: Product) -> Result<Option<String>, Refused> {
     let h5 = product == Product::H5;
-    let scene = if h5 { Some(fields.need_object("/scene_info", "场景信息")?) } else { fields.object("/scene_info", "场景信息")? };
+    let scene = if h5 {
+        Some(fields.need_object("/scene_info", "场景信息")?)
+    } else {
+        fields.object("/scene_info", "场景信息")?
+    };
     if scene.is_none() {
         return Ok(None);
     }
     fields.need_text("/scene_info/payer_client_ip", "用户终端IP", 1..=45)?;
-    let device = fields.text("/scene_info/device_id", "商户端设备号", 0..=32)?.filter(|t| !t.is_empty()).map(str::to_owned);
+    let device =
+        fields.text("/scene_info/device_id", "商户端设备号", 0..=32)?.filter(|t| !t.is_empty()).map(str::to_owned);
     if fields.object("/scene_info/store_info", "商户门店信息")?.is_some() {
         fields.need_text("/scene_info/store_info/id", "门店编号", 1..=32)?;
         fields.text("/scene_info/store_info/name", "门店名称", 0..=256)?;

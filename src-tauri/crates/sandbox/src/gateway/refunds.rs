@@ -10,8 +10,16 @@ use super::{Books, Caller, Granted, Refused};
 use crate::ledger::{RefundDraft, RefundError};
 
 const TOP: [&str; 10] = [
-    "transaction_id", "out_trade_no", "out_refund_no", "reason", "notify_url", "funds_account", "amount", "goods_detail",
-    "sub_mchid", "settle_info",
+    "transaction_id",
+    "out_trade_no",
+    "out_refund_no",
+    "reason",
+    "notify_url",
+    "funds_account",
+    "amount",
+    "goods_detail",
+    "sub_mchid",
+    "settle_info",
 ];
 
 /// Asks for a refund.
@@ -51,7 +59,10 @@ pub(super) fn apply(request: &Request, caller: &Caller, books: &mut Books<'_>) -
         from = from.saturating_add(fields.need_int(&format!("/amount/from/{index}/amount"), "出资金额", 1)?);
     }
     if from != 0 && from != refund {
-        return Err(Refused::invalid("退款出资金额之和与退款金额不一致", "The sum of amount.from is not amount.refund"));
+        return Err(Refused::invalid(
+            "退款出资金额之和与退款金额不一致",
+            "The sum of amount.from is not amount.refund",
+        ));
     }
     for index in 0..fields.list("/goods_detail", "退款商品")?.map_or(0, Vec::len) {
         let at = |name: &str| format!("/goods_detail/{index}/{name}");
@@ -61,7 +72,12 @@ pub(super) fn apply(request: &Request, caller: &Caller, books: &mut Books<'_>) -
         fields.need_int(&at("refund_quantity"), "商品退货数量", 1)?;
     }
     if books.switches.not_enough {
-        return Err(Refused::new(403, "NOT_ENOUGH", "基本账户余额不足，请充值后重新发起", "The merchant's balance is not enough"));
+        return Err(Refused::new(
+            403,
+            "NOT_ENOUGH",
+            "基本账户余额不足，请充值后重新发起",
+            "The merchant's balance is not enough",
+        ));
     }
     let draft = RefundDraft {
         mchid: caller.merchant.mchid.clone(),
@@ -86,7 +102,12 @@ pub(super) fn query(number: &str, caller: &Caller, books: &mut Books<'_>) -> Res
 }
 
 /// A person decides where the money of an abnormal refund goes.
-pub(super) fn abnormal(refund_id: &str, request: &Request, caller: &Caller, books: &mut Books<'_>) -> Result<Granted, Refused> {
+pub(super) fn abnormal(
+    refund_id: &str,
+    request: &Request,
+    caller: &Caller,
+    books: &mut Books<'_>,
+) -> Result<Granted, Refused> {
     need_serial(request)?;
     let fields = Fields::read(&request.body, books.switches.strict_fields)?;
     let out_refund_no = fields.need_text("/out_refund_no", "商户退款单号", 1..=64)?;
@@ -112,17 +133,21 @@ fn refused(why: RefundError) -> Refused {
         RefundError::NoOrder => Refused::new(404, "RESOURCE_NOT_EXISTS", "订单不存在", "The order does not exist"),
         RefundError::NoRefund => Refused::new(404, "RESOURCE_NOT_EXISTS", "退款单不存在", "The refund does not exist"),
         RefundError::NumbersDisagree => {
-            invalid("微信订单号与商户订单号不匹配", "transaction_id and out_trade_no name different orders").with_inner(268_447_843)
+            invalid("微信订单号与商户订单号不匹配", "transaction_id and out_trade_no name different orders")
+                .with_inner(268_447_843)
         }
         RefundError::NotPaid => invalid("订单未支付，不能退款", "The order is not paid"),
         RefundError::Changed => {
-            invalid("请求重入时，参数与首次请求时不一致", "The parameters differ from those of the first request").with_inner(268_498_688)
+            invalid("请求重入时，参数与首次请求时不一致", "The parameters differ from those of the first request")
+                .with_inner(268_498_688)
         }
         RefundError::TotalDiffers => invalid("订单金额与原订单金额不一致", "amount.total is not the order's total"),
         RefundError::TooMuch => invalid("退款金额超过订单可退金额", "The refund is more than is left of the order"),
         RefundError::TooLate => invalid("订单已超过一年，不能退款", "The order was paid more than a year ago"),
         RefundError::TooManyParts => invalid("部分退款次数超过 50 次", "More than 50 partial refunds"),
-        RefundError::TooSoon => invalid("同一订单两次部分退款须间隔 1 分钟", "Two partial refunds need a minute between them"),
+        RefundError::TooSoon => {
+            invalid("同一订单两次部分退款须间隔 1 分钟", "Two partial refunds need a minute between them")
+        }
         RefundError::NotAbnormal => invalid("退款单状态不是退款异常", "The refund is not abnormal"),
     }
 }

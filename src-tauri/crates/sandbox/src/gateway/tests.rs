@@ -145,25 +145,64 @@ fn senders_are_refused_in_the_order_and_words_of_the_real_gateway() {
     let serial = "商户证书序列号有误。请使用签名私钥匹配的证书序列号";
     let other_serial = fixture::platform_serial();
     let table: Vec<(&str, Spoil, u16, &str, &str)> = vec![
-        (certificates, Box::new(move |r| set(r, "User-Agent", None)), 400, "INVALID_REQUEST", "Http头缺少Accept或User-Agent"),
-        (certificates, Box::new(move |r| set(r, "Accept", None)), 400, "INVALID_REQUEST", "Http头缺少Accept或User-Agent"),
+        (
+            certificates,
+            Box::new(move |r| set(r, "User-Agent", None)),
+            400,
+            "INVALID_REQUEST",
+            "Http头缺少Accept或User-Agent",
+        ),
+        (
+            certificates,
+            Box::new(move |r| set(r, "Accept", None)),
+            400,
+            "INVALID_REQUEST",
+            "Http头缺少Accept或User-Agent",
+        ),
         (certificates, Box::new(move |r| set(r, "Authorization", None)), 401, "SIGN_ERROR", malformed),
         (certificates, Box::new(move |r| set(r, "Authorization", Some("Bearer x"))), 401, "SIGN_ERROR", malformed),
         (certificates, replaced("timestamp=\"", "timestamp="), 401, "SIGN_ERROR", malformed),
         (certificates, replaced("mchid=", "mch_id="), 401, "SIGN_ERROR", malformed),
-        (certificates, replaced("timestamp=\"1", "timestamp=\"2"), 401, "SIGN_ERROR", "Http头Authorization中的timestamp与发起请求的时间不得超过5分钟"),
+        (
+            certificates,
+            replaced("timestamp=\"1", "timestamp=\"2"),
+            401,
+            "SIGN_ERROR",
+            "Http头Authorization中的timestamp与发起请求的时间不得超过5分钟",
+        ),
         (certificates, replaced("mchid=\"19", "mchid=\"18"), 401, "SIGN_ERROR", serial),
         (certificates, replaced("nonce_str=\"", "nonce_str=\"0"), 401, "SIGN_ERROR", malformed),
-        (certificates, Box::new(move |r| {
-            let serial = fixture::signer().serial_no.as_str().to_owned();
-            for (_, value) in &mut r.headers {
-                *value = value.replace(&serial, &other_serial);
-            }
-        }), 401, "SIGN_ERROR", serial),
+        (
+            certificates,
+            Box::new(move |r| {
+                let serial = fixture::signer().serial_no.as_str().to_owned();
+                for (_, value) in &mut r.headers {
+                    *value = value.replace(&serial, &other_serial);
+                }
+            }),
+            401,
+            "SIGN_ERROR",
+            serial,
+        ),
         (certificates, Box::new(|r| r.target.push_str("?x=1")), 401, "SIGN_ERROR", "签名错误"),
-        (certificates, Box::new(move |r| set(r, "Wechatpay-Serial", Some("ABCDEF"))), 400, "PARAM_ERROR", "平台证书序列号Wechatpay-Serial错误"),
+        (
+            certificates,
+            Box::new(move |r| set(r, "Wechatpay-Serial", Some("ABCDEF"))),
+            400,
+            "PARAM_ERROR",
+            "平台证书序列号Wechatpay-Serial错误",
+        ),
         (JSAPI, Box::new(move |r| set(r, "Authorization", None)), 401, "SIGN_ERROR", "签名信息错误，验签失败"),
-        (JSAPI, Box::new(move |r| { set(r, "Authorization", None); set(r, "User-Agent", None) }), 401, "SIGN_ERROR", "签名信息错误，验签失败"),
+        (
+            JSAPI,
+            Box::new(move |r| {
+                set(r, "Authorization", None);
+                set(r, "User-Agent", None)
+            }),
+            401,
+            "SIGN_ERROR",
+            "签名信息错误，验签失败",
+        ),
     ];
     for (at, (target, spoil, status, code, message)) in table.into_iter().enumerate() {
         let method = if target == JSAPI { "POST" } else { "GET" };
@@ -227,23 +266,83 @@ fn parameters_are_refused_by_field() {
     let lacks = |pointer: &'static str| (pointer, None);
     let long = |n: usize| json!("字".repeat(n));
     let table: Vec<((&str, Option<Value>), u16, &str, &str)> = vec![
-        (lacks("/appid"), 400, "PARAM_ERROR", "输入源“/body/appid”映射到字段“公众号ID”必填性规则校验失败，此字段为必填项"),
+        (
+            lacks("/appid"),
+            400,
+            "PARAM_ERROR",
+            "输入源“/body/appid”映射到字段“公众号ID”必填性规则校验失败，此字段为必填项",
+        ),
         (set("/appid", json!("wxffffffffffffffff")), 400, "APPID_MCHID_NOT_MATCH", "appid和mch_id不匹配"),
         (set("/mchid", json!("1900000002")), 400, "PARAM_ERROR", "http header中的mchid与post payload中的mchid不匹配"),
-        (set("/mchid", json!(1_900_000_001)), 400, "PARAM_ERROR", "无法将 JSON 输入源“/body/mchid”映射到目标字段“直连商户号”中，此字段需要一个 string 类型的 Json 值"),
-        (set("/description", long(128)), 400, "PARAM_ERROR", "输入源“/body/description”映射到字段“商品描述”字符串规则校验失败，字符数 128，大于最大值 127"),
-        (set("/out_trade_no", json!("short")), 400, "PARAM_ERROR", "输入源“/body/out_trade_no”映射到字段“商户订单号”字符串规则校验失败，字符数 5，小于最小值 6"),
-        (set("/out_trade_no", json!("not allowed")), 400, "PARAM_ERROR", "输入源“/body/out_trade_no”映射到字段“商户订单号”字符串规则校验失败，不符合格式要求"),
-        (set("/amount/total", json!(0)), 400, "PARAM_ERROR", "输入源“/body/amount/total”映射到数值字段“总金额”规则校验失败，值低于最小值 1"),
-        (set("/amount/total", json!("100")), 400, "PARAM_ERROR", "无法将 JSON 输入源“/body/amount/total”映射到目标字段“总金额”中，此字段需要一个合法的 64 位有符号整数"),
-        (set("/amount/total", json!(12.5)), 400, "PARAM_ERROR", "无法将 JSON 输入源“/body/amount/total”映射到目标字段“总金额”中，此字段需要一个合法的 64 位有符号整数"),
-        (set("/amount", json!(5)), 400, "PARAM_ERROR", "无法将 JSON 输入源“/body/amount”映射到目标字段“订单金额”中，此字段需要一个 object 类型的 Json 值"),
-        (set("/notify_url", json!("http://127.0.0.1/n?x=1")), 400, "PARAM_ERROR", "输入源“/body/notify_url”映射到字段“通知地址”字符串规则校验失败，不符合格式要求"),
+        (
+            set("/mchid", json!(1_900_000_001)),
+            400,
+            "PARAM_ERROR",
+            "无法将 JSON 输入源“/body/mchid”映射到目标字段“直连商户号”中，此字段需要一个 string 类型的 Json 值",
+        ),
+        (
+            set("/description", long(128)),
+            400,
+            "PARAM_ERROR",
+            "输入源“/body/description”映射到字段“商品描述”字符串规则校验失败，字符数 128，大于最大值 127",
+        ),
+        (
+            set("/out_trade_no", json!("short")),
+            400,
+            "PARAM_ERROR",
+            "输入源“/body/out_trade_no”映射到字段“商户订单号”字符串规则校验失败，字符数 5，小于最小值 6",
+        ),
+        (
+            set("/out_trade_no", json!("not allowed")),
+            400,
+            "PARAM_ERROR",
+            "输入源“/body/out_trade_no”映射到字段“商户订单号”字符串规则校验失败，不符合格式要求",
+        ),
+        (
+            set("/amount/total", json!(0)),
+            400,
+            "PARAM_ERROR",
+            "输入源“/body/amount/total”映射到数值字段“总金额”规则校验失败，值低于最小值 1",
+        ),
+        (
+            set("/amount/total", json!("100")),
+            400,
+            "PARAM_ERROR",
+            "无法将 JSON 输入源“/body/amount/total”映射到目标字段“总金额”中，此字段需要一个合法的 64 位有符号整数",
+        ),
+        (
+            set("/amount/total", json!(12.5)),
+            400,
+            "PARAM_ERROR",
+            "无法将 JSON 输入源“/body/amount/total”映射到目标字段“总金额”中，此字段需要一个合法的 64 位有符号整数",
+        ),
+        (
+            set("/amount", json!(5)),
+            400,
+            "PARAM_ERROR",
+            "无法将 JSON 输入源“/body/amount”映射到目标字段“订单金额”中，此字段需要一个 object 类型的 Json 值",
+        ),
+        (
+            set("/notify_url", json!("http://127.0.0.1/n?x=1")),
+            400,
+            "PARAM_ERROR",
+            "输入源“/body/notify_url”映射到字段“通知地址”字符串规则校验失败，不符合格式要求",
+        ),
         (lacks("/payer"), 400, "PARAM_ERROR", "JSAPI支付必须传openid"),
-        (set("/payer/openid", json!(4)), 400, "PARAM_ERROR", "无法将 JSON 输入源“/body/payer/openid”映射到目标字段“用户标识”中，此字段需要一个 string 类型的 Json 值"),
+        (
+            set("/payer/openid", json!(4)),
+            400,
+            "PARAM_ERROR",
+            "无法将 JSON 输入源“/body/payer/openid”映射到目标字段“用户标识”中，此字段需要一个 string 类型的 Json 值",
+        ),
         (set("/payer/openid", json!("o~")), 400, "PARAM_ERROR", "无效的openid"),
         (set("/payer/openid", json!("oUpF8uMuAJO_M2pxb1Q9zNjWeS6o")), 400, "PARAM_ERROR", "appid与openid不匹配"),
-        (set("/time_expire", json!("tomorrow")), 400, "PARAM_ERROR", "输入源“/body/time_expire”映射到字段“交易结束时间”字符串规则校验失败，不符合格式要求"),
+        (
+            set("/time_expire", json!("tomorrow")),
+            400,
+            "PARAM_ERROR",
+            "输入源“/body/time_expire”映射到字段“交易结束时间”字符串规则校验失败，不符合格式要求",
+        ),
     ];
     for ((pointer, value), status, code, message) in table {
         let mut order = bench.order("ORDER1");
@@ -269,7 +368,8 @@ fn parameters_are_refused_by_field() {
 #[test]
 fn sensitive_fields_must_open_with_the_named_key() {
     let mut bench = Bench::new();
-    let seal = |key: &wechatpay::keys::PublicKey| key.encrypt_oaep(&mut rand_core::OsRng, b"110101199003070000").unwrap();
+    let seal =
+        |key: &wechatpay::keys::PublicKey| key.encrypt_oaep(&mut rand_core::OsRng, b"110101199003070000").unwrap();
     let trusted = fixture::trusted();
     let by_public_key = seal(trusted.get(PUBLIC_KEY_ID).unwrap());
     let by_certificate = seal(trusted.get(&fixture::platform_serial()).unwrap());
@@ -361,7 +461,10 @@ fn the_same_number_again() {
         assert_eq!(bench.post(close, &json!({"mchid": MCHID})), Ok(Granted::Nothing));
     }
     assert_eq!(no(bench.post(JSAPI, &order)), (400, "ORDER_CLOSED"));
-    assert_eq!(no(bench.post("/v3/pay/transactions/out-trade-no/ORDER9/close", &json!({"mchid": MCHID}))), (404, "ORDER_NOT_EXIST"));
+    assert_eq!(
+        no(bench.post("/v3/pay/transactions/out-trade-no/ORDER9/close", &json!({"mchid": MCHID}))),
+        (404, "ORDER_NOT_EXIST")
+    );
 }
 
 #[test]
@@ -393,9 +496,7 @@ fn refunds_are_refused_by_rule() {
     let order = bench.order("ORDER1");
     json_of(bench.post(JSAPI, &order));
     let target = "/v3/refund/domestic/refunds";
-    let refund = |number: &str, amount: i64, total: i64| {
-        json!({ "out_trade_no": "ORDER1", "out_refund_no": number, "amount": { "refund": amount, "total": total, "currency": "CNY" } })
-    };
+    let refund = |number: &str, amount: i64, total: i64| json!({ "out_trade_no": "ORDER1", "out_refund_no": number, "amount": { "refund": amount, "total": total, "currency": "CNY" } });
     assert_eq!(no(bench.post(target, &refund("R1", 1, 1000))), (400, "INVALID_REQUEST"));
     bench.pay("ORDER1");
     let answer = json_of(bench.post(target, &refund("R1", 400, 1000)));
@@ -408,9 +509,18 @@ fn refunds_are_refused_by_rule() {
         (refund("R2", 0, 1000), (400, "PARAM_ERROR")),
         (refund("R1", 300, 1000), (400, "INVALID_REQUEST")),
         (refund("R~", 1, 1000), (400, "PARAM_ERROR")),
-        (json!({ "out_refund_no": "R2", "amount": { "refund": 1, "total": 1000, "currency": "CNY" } }), (400, "PARAM_ERROR")),
-        (json!({ "out_trade_no": "ORDER9", "out_refund_no": "R2", "amount": { "refund": 1, "total": 1000, "currency": "CNY" } }), (404, "RESOURCE_NOT_EXISTS")),
-        (json!({ "out_trade_no": "ORDER1", "out_refund_no": "R2", "amount": { "refund": 1, "total": 1000 } }), (400, "PARAM_ERROR")),
+        (
+            json!({ "out_refund_no": "R2", "amount": { "refund": 1, "total": 1000, "currency": "CNY" } }),
+            (400, "PARAM_ERROR"),
+        ),
+        (
+            json!({ "out_trade_no": "ORDER9", "out_refund_no": "R2", "amount": { "refund": 1, "total": 1000, "currency": "CNY" } }),
+            (404, "RESOURCE_NOT_EXISTS"),
+        ),
+        (
+            json!({ "out_trade_no": "ORDER1", "out_refund_no": "R2", "amount": { "refund": 1, "total": 1000 } }),
+            (400, "PARAM_ERROR"),
+        ),
     ] {
         assert_eq!(no(bench.post(target, &body)), expected, "{body}");
     }
@@ -426,7 +536,9 @@ fn certificates_open_with_the_apiv3_key() {
     let sealed = &list["data"][0]["encrypt_certificate"];
     let text = |name: &str| sealed[name].as_str().unwrap();
     assert_eq!((text("associated_data"), text("nonce").len()), ("certificate", 12));
-    let pem = wechatpay::seal::open(&fixture::api_v3_key(), text("nonce").as_bytes(), b"certificate", text("ciphertext")).unwrap();
+    let pem =
+        wechatpay::seal::open(&fixture::api_v3_key(), text("nonce").as_bytes(), b"certificate", text("ciphertext"))
+            .unwrap();
     let certificate = wechatpay::keys::Certificate::from_pem(&pem).unwrap();
     assert_eq!(list["data"][0]["serial_no"], certificate.serial().as_str());
     bench.switches.mode = KeyMode::PublicKey;
@@ -452,7 +564,8 @@ fn the_key_of_an_answer_follows_the_request_and_the_mode() {
             request.headers.push(("wechatpay-serial".to_owned(), named.to_owned()));
         }
         let switches = Switches { mode, ..Switches::default() };
-        let caller = authenticate(&request, Front::Common, &bench.keyring, &switches, Clock::wall(), &mut Trace::default());
+        let caller =
+            authenticate(&request, Front::Common, &bench.keyring, &switches, Clock::wall(), &mut Trace::default());
         assert_eq!(caller.map(|c| c.sign_with), Ok(expected), "{mode:?} {named:?}");
     }
 }
@@ -515,7 +628,12 @@ fn bills_come_from_ten_the_next_day() {
         request.via = Some("https://api.mch.weixin.qq.com".into());
         json_of(bench.send(&request))
     };
-    assert!(through_proxy["download_url"].as_str().unwrap().starts_with("https://api.mch.weixin.qq.com/v3/billdownload/file?token="));
+    assert!(
+        through_proxy["download_url"]
+            .as_str()
+            .unwrap()
+            .starts_with("https://api.mch.weixin.qq.com/v3/billdownload/file?token=")
+    );
     bench.now = ten + 5 * 60_000;
     assert_eq!(no(bench.get(file)), (400, "INVALID_REQUEST"));
     for (target, expected) in [
@@ -542,19 +660,78 @@ fn combined_orders_are_paid_together_or_not_at_all() {
     let one = json!({ "combine_appid": APPID, "combine_mchid": MCHID, "combine_out_trade_no": "COMBINE2",
         "sub_orders": [part("SUB-003")], "notify_url": "http://127.0.0.1/n" });
     assert_eq!(no(bench.post(target, &one)), (400, "PARAM_ERROR"));
-    assert_eq!(no(bench.get(&format!("/v3/pay/transactions/out-trade-no/SUB-001?mchid={MCHID}"))), (404, "ORDER_NOT_EXIST"));
+    assert_eq!(
+        no(bench.get(&format!("/v3/pay/transactions/out-trade-no/SUB-001?mchid={MCHID}"))),
+        (404, "ORDER_NOT_EXIST")
+    );
     let close = "/v3/combine-transactions/out-trade-no/COMBINE1/close";
-    let numbers = |all: &[&str]| json!({ "combine_appid": APPID,
-        "sub_orders": all.iter().map(|no| json!({ "mchid": MCHID, "out_trade_no": no })).collect::<Vec<_>>() });
+    let numbers = |all: &[&str]| {
+        json!({ "combine_appid": APPID,
+        "sub_orders": all.iter().map(|no| json!({ "mchid": MCHID, "out_trade_no": no })).collect::<Vec<_>>() })
+    };
     assert_eq!(no(bench.post(close, &numbers(&["SUB-001"]))), (400, "INVALID_REQUEST"));
     bench.ledger.pay_combined(&crate::ledger::key(MCHID, "COMBINE1"), None, bench.now).unwrap();
     let paid = json_of(bench.get("/v3/combine-transactions/out-trade-no/COMBINE1"));
-    let states: Vec<_> = paid["sub_orders"].as_array().unwrap().iter().map(|s| s["trade_state"].as_str().unwrap()).collect();
+    let states: Vec<_> =
+        paid["sub_orders"].as_array().unwrap().iter().map(|s| s["trade_state"].as_str().unwrap()).collect();
     assert_eq!(states, ["SUCCESS", "SUCCESS"]);
     assert_eq!(paid["sub_orders"][0]["amount"]["payer_amount"], 10);
     assert_eq!(no(bench.post(close, &numbers(&["SUB-002", "SUB-001"]))), (400, "ORDERPAID"));
     let refund = json!({ "out_trade_no": "SUB-001", "out_refund_no": "R1", "amount": { "refund": 10, "total": 10, "currency": "CNY" } });
     assert_eq!(json_of(bench.post("/v3/refund/domestic/refunds", &refund))["status"], "PROCESSING");
+}
+
+#[test]
+fn a_path_segment_is_decoded_once() {
+    for (segment, text) in [
+        ("ORDER1", "ORDER1"),
+        ("a%7Cb", "a|b"),
+        ("a+b&c=d", "a+b&c=d"),
+        ("%2541", "%41"),
+        ("100%", "100%"),
+        ("%zz%4", "%zz%4"),
+        ("%E8%AE%A2", "订"),
+        ("%ff", "\u{fffd}"),
+    ] {
+        assert_eq!(decode(segment), text, "{segment}");
+    }
+}
+
+#[test]
+fn merchants_see_nothing_of_each_other() {
+    let mut bench = Bench::new();
+    let order = bench.order("ORDER1");
+    json_of(bench.post(JSAPI, &order));
+    bench.pay("ORDER1");
+    let paid = bench.ledger.order(MCHID, "ORDER1").unwrap().transaction(bench.now);
+    let folder = tempfile::tempdir().unwrap();
+    fixture::lay(folder.path());
+    fixture::lay_as(folder.path(), "1900000002", "wxfedcba9876543210");
+    bench.keyring = Keyring::open(folder.path(), 2).unwrap();
+    let ask = |bench: &mut Bench, method: &str, target: &str, body: &Value| {
+        let mut request =
+            fixture::request(method, target, &if body.is_null() { String::new() } else { body.to_string() });
+        for (_, value) in &mut request.headers {
+            *value = value.replace(MCHID, "1900000002");
+        }
+        bench.send(&request)
+    };
+    let id = paid["transaction_id"].as_str().unwrap();
+    for target in ["out-trade-no/ORDER1".to_owned(), format!("id/{id}")] {
+        let target = format!("/v3/pay/transactions/{target}?mchid=1900000002");
+        assert_eq!(no(ask(&mut bench, "GET", &target, &Value::Null)), (404, "ORDER_NOT_EXIST"));
+    }
+    let refund = json!({ "transaction_id": id, "out_refund_no": "R1", "amount": { "refund": 1, "total": 1000, "currency": "CNY" } });
+    assert_eq!(no(ask(&mut bench, "POST", "/v3/refund/domestic/refunds", &refund)), (404, "RESOURCE_NOT_EXISTS"));
+    let mut same_number = bench.order("ORDER1");
+    same_number["mchid"] = json!("1900000002");
+    same_number["appid"] = json!("wxfedcba9876543210");
+    assert!(json_of(ask(&mut bench, "POST", "/v3/pay/transactions/native", &same_number))["code_url"].is_string());
+    same_number["appid"] = json!(APPID);
+    assert_eq!(
+        no(ask(&mut bench, "POST", "/v3/pay/transactions/native", &same_number)),
+        (400, "APPID_MCHID_NOT_MATCH")
+    );
 }
 
 #[test]

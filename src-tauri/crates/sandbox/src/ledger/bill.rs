@@ -174,7 +174,8 @@ fn trade(all: &[Entry<'_>], day: &str, kind: BillKind) -> Option<String> {
 
 fn fund_flow(all: &[Entry<'_>], day: &str) -> Option<String> {
     let mut out = "记账时间,微信支付业务单号,资金流水单号,业务名称,业务类型,收支类型,收支金额(元),账户结余(元),资金变更提交申请人,备注,业务凭证号\r\n".to_owned();
-    let (mut balance, mut count, mut incomes, mut income, mut outgoes, mut outgo) = (0_i64, 0_u64, 0_u64, 0_i64, 0_u64, 0_i64);
+    let (mut balance, mut count, mut incomes, mut income, mut outgoes, mut outgo) =
+        (0_i64, 0_u64, 0_u64, 0_i64, 0_u64, 0_i64);
     for entry in all {
         let (number, flow, kind, direction, amount, note, voucher) = match entry {
             Entry::Payment(order, _) => {
@@ -183,7 +184,15 @@ fn fund_flow(all: &[Entry<'_>], day: &str) -> Option<String> {
             }
             Entry::Refund(_, refund) => {
                 let id = refund.refund_id.clone();
-                (refund.transaction_id.clone(), id, "退款", "支出", refund.refund, "退款总金额", refund.out_refund_no.clone())
+                (
+                    refund.transaction_id.clone(),
+                    id,
+                    "退款",
+                    "支出",
+                    refund.refund,
+                    "退款总金额",
+                    refund.out_refund_no.clone(),
+                )
             }
         };
         balance = if direction == "收入" { balance.saturating_add(amount) } else { balance.saturating_sub(amount) };

@@ -55,7 +55,12 @@ impl Ledger {
     }
 
     /// Places a combined order, or places it again.
-    pub(crate) fn place_combined(&mut self, mut combined: Combined, drafts: Vec<Draft>, now: Millis) -> Result<Ticket, Forbidden> {
+    pub(crate) fn place_combined(
+        &mut self,
+        mut combined: Combined,
+        drafts: Vec<Draft>,
+        now: Millis,
+    ) -> Result<Ticket, Forbidden> {
         let key = combined.key();
         if let Some(known) = self.combined.get(&key) {
             for part in self.parts(known) {
@@ -115,7 +120,12 @@ impl Ledger {
     }
 
     /// Closes all parts; `numbers` (mchid, out_trade_no) must be exactly those of the prepay.
-    pub(crate) fn close_combined(&mut self, key: &str, numbers: &[(String, String)], now: Millis) -> Result<(), Forbidden> {
+    pub(crate) fn close_combined(
+        &mut self,
+        key: &str,
+        numbers: &[(String, String)],
+        now: Millis,
+    ) -> Result<(), Forbidden> {
         let combined = self.combined.get(key).ok_or(Forbidden::Unknown)?.clone();
         let mut named: Vec<String> = numbers.iter().map(|(mchid, no)| super::key(mchid, no)).collect();
         let mut parts = combined.parts.clone();

@@ -18,7 +18,7 @@ pub(crate) use bill::{BillKind, bill};
 pub(crate) use combined::Combined;
 pub(crate) use notice::{Attempt, Notice, NoticeState};
 pub(crate) use order::{Draft, Forbidden, Order, Product, State};
-pub(crate) use refund::{RefundDraft, RefundError, Refund, Status};
+pub(crate) use refund::{Refund, RefundDraft, RefundError, Status};
 
 /// Orders kept; the oldest are forgotten beyond it, with their refunds.
 const MOST_ORDERS: usize = 500_000;
@@ -134,7 +134,11 @@ impl Ledger {
 
     /// Takes what is due by `now`: refunds settle here and now, attempts are handed out, earliest first, with the instants at
     /// which they fell due.
-    pub(crate) fn fall_due(&mut self, now: Millis, settle: &mut dyn FnMut(&mut Ledger, &str, Millis)) -> Vec<(Millis, String)> {
+    pub(crate) fn fall_due(
+        &mut self,
+        now: Millis,
+        settle: &mut dyn FnMut(&mut Ledger, &str, Millis),
+    ) -> Vec<(Millis, String)> {
         let mut attempts = Vec::new();
         while let Some(entry) = self.due.first_entry().filter(|entry| entry.key().0 <= now) {
             let ((at, _), due) = entry.remove_entry();
@@ -148,8 +152,12 @@ impl Ledger {
 
     /// Settles the refunds that are due by `now`; notifications wait for [`Ledger::fall_due`].
     pub(crate) fn settle_due(&mut self, now: Millis, settle: &mut dyn FnMut(&mut Ledger, &str, Millis)) {
-        let due: Vec<(Millis, u64)> =
-            self.due.range(..=(now, u64::MAX)).filter(|(_, due)| matches!(due, Due::Settle(_))).map(|(at, _)| *at).collect();
+        let due: Vec<(Millis, u64)> = self
+            .due
+            .range(..=(now, u64::MAX))
+            .filter(|(_, due)| matches!(due, Due::Settle(_)))
+            .map(|(at, _)| *at)
+            .collect();
         for at in due {
             if let Some(Due::Settle(key)) = self.due.remove(&at) {
                 settle(self, &key, at.0);

@@ -375,7 +375,13 @@ impl Ledger {
     }
 
     /// The payer pays: `Err(Expired)` if no ticket is open any more.
-    pub(crate) fn pay(&mut self, key: &str, openid: Option<&str>, ticket: Option<&str>, now: Millis) -> Result<(), Forbidden> {
+    pub(crate) fn pay(
+        &mut self,
+        key: &str,
+        openid: Option<&str>,
+        ticket: Option<&str>,
+        now: Millis,
+    ) -> Result<(), Forbidden> {
         let order = self.orders.get(key).ok_or(Forbidden::Unknown)?;
         order.state_at(now).after(Turn::Pay)?;
         let open = order.tickets.iter().any(|t| {
@@ -403,7 +409,13 @@ impl Ledger {
     }
 
     /// The only place that changes an order's state.
-    pub(super) fn turn(&mut self, key: &str, turn: Turn, now: Millis, change: impl FnOnce(&mut Order)) -> Result<(), Forbidden> {
+    pub(super) fn turn(
+        &mut self,
+        key: &str,
+        turn: Turn,
+        now: Millis,
+        change: impl FnOnce(&mut Order),
+    ) -> Result<(), Forbidden> {
         let order = self.orders.get_mut(key).ok_or(Forbidden::Unknown)?;
         order.state = order.state_at(now).after(turn)?;
         change(order);

@@ -237,7 +237,13 @@ impl Ledger {
     }
 
     /// A person decides on an abnormal refund: it is under way again and will succeed.
-    pub(crate) fn handle_abnormal(&mut self, mchid: &str, refund_id: &str, out_refund_no: &str, now: Millis) -> Result<Refund, RefundError> {
+    pub(crate) fn handle_abnormal(
+        &mut self,
+        mchid: &str,
+        refund_id: &str,
+        out_refund_no: &str,
+        now: Millis,
+    ) -> Result<Refund, RefundError> {
         let key = self.refund_ids.get(refund_id).cloned().ok_or(RefundError::NoRefund)?;
         let refund = self.refunds.get_mut(&key).ok_or(RefundError::NoRefund)?;
         if refund.mchid != mchid || refund.out_refund_no != out_refund_no {

@@ -184,7 +184,11 @@ fn only_200_and_204_end_the_ladder() {
     ledger.post(notice("n"), NOON);
     ledger.note_attempt("n", attempt(NOON, Some(200)));
     let notice = ledger.notice("n").unwrap();
-    assert_eq!((notice.state, notice.next_attempt_at), (NoticeState::Pending, Some(NOON)), "a redelivery schedules nothing");
+    assert_eq!(
+        (notice.state, notice.next_attempt_at),
+        (NoticeState::Pending, Some(NOON)),
+        "a redelivery schedules nothing"
+    );
 }
 
 #[test]

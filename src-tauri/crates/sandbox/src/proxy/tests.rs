@@ -38,7 +38,11 @@ async fn ask(addr: SocketAddr, bytes: &str) -> (TcpStream, String) {
     (stream, String::from_utf8_lossy(&head).into_owned())
 }
 
-async fn secured(proxy: &Proxy, host: &'static str, version: &'static SupportedProtocolVersion) -> io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
+async fn secured(
+    proxy: &Proxy,
+    host: &'static str,
+    version: &'static SupportedProtocolVersion,
+) -> io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(proxy.ca_certificate()).expect("PEM")).expect("a root");
     let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
@@ -57,7 +61,11 @@ async fn answer(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), request: &st
     loop {
         all.push(stream.read_u8().await.expect("an answer"));
         let text = String::from_utf8_lossy(&all).to_ascii_lowercase();
-        let length = text.split("content-length: ").nth(1).and_then(|t| t.split("\r\n").next()).and_then(|t| t.parse::<usize>().ok());
+        let length = text
+            .split("content-length: ")
+            .nth(1)
+            .and_then(|t| t.split("\r\n").next())
+            .and_then(|t| t.parse::<usize>().ok());
         if let (Some(at), Some(length)) = (text.find("\r\n\r\n"), length)
             && all.len() >= at + 4 + length
         {
@@ -109,7 +117,11 @@ async fn requests_come_through_tls_with_the_origin_the_client_meant() {
             let mut stream = secured(&proxy, host, version).await.expect("the handshake");
             // Kept alive inside the tunnel.
             for body in ["one", "two"] {
-                let text = answer(&mut stream, &format!("POST /v3/x?y HTTP/1.1\r\nHost: {host}\r\nContent-Length: 3\r\n\r\n{body}")).await;
+                let text = answer(
+                    &mut stream,
+                    &format!("POST /v3/x?y HTTP/1.1\r\nHost: {host}\r\nContent-Length: 3\r\n\r\n{body}"),
+                )
+                .await;
                 assert!(text.starts_with("HTTP/1.1 200 "), "{text}");
                 assert!(text.ends_with(&format!("/v3/x?y https://{host} {body}")), "{text}");
             }
