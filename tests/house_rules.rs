@@ -16,31 +16,23 @@ struct Source {
 impl Source {
     /// Lines with their numbers, without `//` comments.
     fn code(&self) -> impl Iterator<Item = (usize, &str)> {
-        self.text
-            .lines()
-            .enumerate()
-            .map(|(index, line)| (index + 1, without_comment(line)))
+        self.text.lines().enumerate().map(|(index, line)| (index + 1, without_comment(line)))
     }
 
     /// Like `code`, but only what ships: files and modules of tests are left out.
     fn shipped(&self) -> impl Iterator<Item = (usize, &str)> {
-        let is_test = self.path.starts_with("tests/")
-            || self.path.contains("/tests/")
-            || self.path.ends_with("tests.rs");
+        let is_test =
+            self.path.starts_with("tests/") || self.path.contains("/tests/") || self.path.ends_with("tests.rs");
         let end = if is_test {
             0
         } else {
-            self.text
-                .find("#[cfg(test)]\nmod")
-                .map_or(usize::MAX, |at| self.text[..at].lines().count())
+            self.text.find("#[cfg(test)]\nmod").map_or(usize::MAX, |at| self.text[..at].lines().count())
         };
         self.code().take_while(move |(number, _)| *number <= end)
     }
 
     fn is(&self, extension: &str) -> bool {
-        Path::new(&self.path)
-            .extension()
-            .is_some_and(|it| it == extension)
+        Path::new(&self.path).extension().is_some_and(|it| it == extension)
     }
 
     fn starts_with_any(&self, places: &[&str]) -> bool {
@@ -57,57 +49,31 @@ fn without_comment(line: &str) -> &str {
 }
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("tests/ lies in the root")
-        .to_path_buf()
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the root").to_path_buf()
 }
 
 fn names_of_files() -> Vec<String> {
     let out = Command::new("git")
-        .args([
-            "ls-files",
-            "-z",
-            "--cached",
-            "--others",
-            "--exclude-standard",
-        ])
+        .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
         .current_dir(root())
         .output();
     let out = out.expect("git lists the files of the project");
-    assert!(
-        out.status.success(),
-        "git ls-files: {}",
-        String::from_utf8_lossy(&out.stderr)
-    );
+    assert!(out.status.success(), "git ls-files: {}", String::from_utf8_lossy(&out.stderr));
     let names = String::from_utf8(out.stdout).expect("file names are UTF-8");
-    names
-        .split('\0')
-        .filter(|name| !name.is_empty())
-        .map(str::to_owned)
-        .collect()
+    names.split('\0').filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
 /// Every text file but this one, which has to name what it forbids.
 fn sources() -> Vec<Source> {
-    let files = names_of_files()
-        .into_iter()
-        .filter(|path| path != "tests/house_rules.rs");
-    files
-        .filter_map(|path| {
-            fs::read_to_string(root().join(&path))
-                .ok()
-                .map(|text| Source { path, text })
-        })
-        .collect()
+    let files = names_of_files().into_iter().filter(|path| path != "tests/house_rules.rs");
+    files.filter_map(|path| fs::read_to_string(root().join(&path)).ok().map(|text| Source { path, text })).collect()
 }
 
 /// Does `line` hold `word` with no letter, digit or `_` on either side?
 fn has_word(line: &str, word: &str) -> bool {
     let edge = |c: Option<char>| !c.is_some_and(|c| c.is_alphanumeric() || c == '_');
-    line.match_indices(word).any(|(at, _)| {
-        edge(line[..at].chars().next_back()) && edge(line[at + word.len()..].chars().next())
-    })
+    line.match_indices(word)
+        .any(|(at, _)| edge(line[..at].chars().next_back()) && edge(line[at + word.len()..].chars().next()))
 }
 
 #[derive(Default)]
@@ -127,62 +93,21 @@ impl Findings {
 const MAY_IMPORT: [(&str, &str, &[&str]); 8] = [
     ("src-tauri/crates/wechatpay", "wechatpay", &[]),
     ("src-tauri/crates/door", "guitai-door", &[]),
-    (
-        "src-tauri/crates/sandbox",
-        "wechatpay-sandbox",
-        &["wechatpay", "guitai-door"],
-    ),
-    (
-        "src-tauri/crates/console",
-        "guitai-console",
-        &["wechatpay", "guitai-door"],
-    ),
-    (
-        "src-tauri/crates/certify",
-        "guitai-certify",
-        &["wechatpay", "guitai-door"],
-    ),
-    (
-        "src-tauri/crates/cli",
-        "guitai-cli",
-        &[
-            "wechatpay",
-            "guitai-console",
-            "wechatpay-sandbox",
-            "guitai-certify",
-        ],
-    ),
-    (
-        "src-tauri",
-        "guitai-desktop",
-        &["guitai-console", "wechatpay-sandbox"],
-    ),
-    (
-        "tests",
-        "guitai-tests",
-        &[
-            "wechatpay",
-            "guitai-door",
-            "guitai-console",
-            "wechatpay-sandbox",
-        ],
-    ),
+    ("src-tauri/crates/sandbox", "wechatpay-sandbox", &["wechatpay", "guitai-door"]),
+    ("src-tauri/crates/console", "guitai-console", &["wechatpay", "guitai-door"]),
+    ("src-tauri/crates/certify", "guitai-certify", &["wechatpay", "guitai-door"]),
+    ("src-tauri/crates/cli", "guitai-cli", &["wechatpay", "guitai-console", "wechatpay-sandbox", "guitai-certify"]),
+    ("src-tauri", "guitai-desktop", &["wechatpay", "guitai-console", "wechatpay-sandbox"]),
+    ("tests", "guitai-tests", &["wechatpay", "guitai-door", "guitai-console", "wechatpay-sandbox"]),
 ];
 
 #[test]
 fn packages_import_only_what_the_map_allows() {
     let mut findings = Findings::default();
-    for source in sources()
-        .iter()
-        .filter(|source| source.path.ends_with("Cargo.toml") && source.path != "Cargo.toml")
-    {
+    for source in sources().iter().filter(|source| source.path.ends_with("Cargo.toml") && source.path != "Cargo.toml") {
         let folder = source.path.trim_end_matches("/Cargo.toml");
         let Some((_, _, allowed)) = MAY_IMPORT.iter().find(|(place, ..)| *place == folder) else {
-            findings.add(
-                &source.path,
-                1,
-                "a package that this test and ARCHITECTURE.md don't know",
-            );
+            findings.add(&source.path, 1, "a package that this test and ARCHITECTURE.md don't know");
             continue;
         };
         let mut in_dependencies = false;
@@ -204,21 +129,8 @@ fn packages_import_only_what_the_map_allows() {
 #[test]
 fn libraries_are_named_only_where_they_belong() {
     const WHERE: [(&str, &[&str]); 7] = [
-        (
-            "rusqlite",
-            &[
-                "src-tauri/crates/console/src/store/",
-                "src-tauri/crates/sandbox/src/store",
-                "tests/",
-            ],
-        ),
-        (
-            "rusqlite_migration",
-            &[
-                "src-tauri/crates/console/src/store/",
-                "src-tauri/crates/sandbox/src/store",
-            ],
-        ),
+        ("rusqlite", &["src-tauri/crates/console/src/store/", "src-tauri/crates/sandbox/src/store", "tests/"]),
+        ("rusqlite_migration", &["src-tauri/crates/console/src/store/", "src-tauri/crates/sandbox/src/store"]),
         ("hyper", &["src-tauri/crates/door/", "tests/"]),
         ("hyper_util", &["src-tauri/crates/door/", "tests/"]),
         ("tiny_http", &["src-tauri/crates/cli/src/catch"]),
@@ -237,37 +149,17 @@ fn libraries_are_named_only_where_they_belong() {
     ];
     let mut findings = Findings::default();
     for source in sources().iter().filter(|source| source.is("rs")) {
-        for (library, places) in WHERE
-            .iter()
-            .filter(|(_, places)| !source.starts_with_any(places))
-        {
-            for (number, _) in source
-                .code()
-                .filter(|(_, line)| has_word(line, &format!("{library}::")))
-            {
-                findings.add(
-                    &source.path,
-                    number,
-                    &format!("{library} belongs in {places:?}"),
-                );
+        for (library, places) in WHERE.iter().filter(|(_, places)| !source.starts_with_any(places)) {
+            for (number, _) in source.code().filter(|(_, line)| has_word(line, &format!("{library}::"))) {
+                findings.add(&source.path, number, &format!("{library} belongs in {places:?}"));
             }
         }
     }
-    for source in sources()
-        .iter()
-        .filter(|source| source.path.starts_with("ui/src/"))
-    {
-        let generated_or_door = source.path.starts_with("ui/src/backend/call.")
-            || source.path == "ui/src/backend/bindings.ts";
-        for (number, _) in source
-            .code()
-            .filter(|(_, line)| line.contains("@tauri-apps") && !generated_or_door)
-        {
-            findings.add(
-                &source.path,
-                number,
-                "the Tauri API belongs in ui/src/backend/call.ts",
-            );
+    for source in sources().iter().filter(|source| source.path.starts_with("ui/src/")) {
+        let generated_or_door =
+            source.path.starts_with("ui/src/backend/call.") || source.path == "ui/src/backend/bindings.ts";
+        for (number, _) in source.code().filter(|(_, line)| line.contains("@tauri-apps") && !generated_or_door) {
+            findings.add(&source.path, number, "the Tauri API belongs in ui/src/backend/call.ts");
         }
     }
     findings.none("a library outside its place:");
@@ -292,20 +184,14 @@ fn the_protocol_is_pure_and_the_desk_asks_the_machine_in_one_place() {
     for source in sources().iter().filter(|source| source.is("rs")) {
         let forbidden: &[&str] = if source.path.starts_with("src-tauri/crates/wechatpay/src/") {
             &IMPURE
-        } else if source.path.starts_with("src-tauri/crates/console/src/")
-            && !source.path.ends_with("/outside.rs")
-        {
+        } else if source.path.starts_with("src-tauri/crates/console/src/") && !source.path.ends_with("/outside.rs") {
             &MACHINE
         } else {
             continue;
         };
         for (number, line) in source.shipped() {
             for what in forbidden.iter().filter(|what| line.contains(**what)) {
-                findings.add(
-                    &source.path,
-                    number,
-                    &format!("{what}: time, randomness and places are handed in"),
-                );
+                findings.add(&source.path, number, &format!("{what}: time, randomness and places are handed in"));
             }
         }
     }
@@ -317,22 +203,14 @@ fn names_come_from_the_field() {
     const BANNED: [&str; 3] = ["manager", "helper", "util"];
     let banned = |name: &str| BANNED.iter().any(|word| name.to_lowercase().contains(word));
     let mut findings = Findings::default();
-    for path in names_of_files()
-        .iter()
-        .filter(|path| !path.starts_with("ui/package"))
-    {
+    for path in names_of_files().iter().filter(|path| !path.starts_with("ui/package")) {
         if path.split('/').any(banned) {
             findings.add(path, 1, "a file or folder name");
         }
     }
-    for source in sources()
-        .iter()
-        .filter(|source| source.is("rs") || source.is("ts") || source.is("svelte"))
-    {
+    for source in sources().iter().filter(|source| source.is("rs") || source.is("ts") || source.is("svelte")) {
         for (number, line) in source.code() {
-            let mut words = line
-                .split(|c: char| !c.is_alphanumeric() && c != '_')
-                .filter(|word| !word.is_empty());
+            let mut words = line.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty());
             while let Some(word) = words.next() {
                 if ["mod", "struct", "enum", "trait", "class", "interface"].contains(&word)
                     && words.clone().next().is_some_and(banned)
@@ -356,11 +234,7 @@ fn nothing_dangerous_or_unfinished_is_written() {
         ("rs", "todo!", "finish it"),
         ("rs", "unimplemented!", "finish it"),
         ("rs", "dbg!", "left from looking for a fault"),
-        (
-            "toml",
-            "panic = \"abort\"",
-            "a panic in one request must not end the desk",
-        ),
+        ("toml", "panic = \"abort\"", "a panic in one request must not end the desk"),
         ("svelte", "{@html", "text from outside is text"),
         ("svelte", "innerHTML", "text from outside is text"),
         ("svelte", "outerHTML", "text from outside is text"),
@@ -377,9 +251,8 @@ fn nothing_dangerous_or_unfinished_is_written() {
     let mut findings = Findings::default();
     for source in &sources() {
         for (number, line) in source.code() {
-            for (_, what, why) in FORBIDDEN
-                .iter()
-                .filter(|(extension, what, _)| source.is(extension) && line.contains(what))
+            for (_, what, why) in
+                FORBIDDEN.iter().filter(|(extension, what, _)| source.is(extension) && line.contains(what))
             {
                 findings.add(&source.path, number, &format!("{what}: {why}"));
             }
@@ -396,16 +269,9 @@ fn nothing_dangerous_or_unfinished_is_written() {
 #[test]
 fn the_workspace_denies_unsafe_and_unwinds() {
     let manifest = fs::read_to_string(root().join("Cargo.toml")).expect("the workspace");
-    assert!(
-        manifest.contains("unsafe_code = \"deny\""),
-        "the workspace has to deny unsafe code"
-    );
-    for (folder, ..) in MAY_IMPORT
-        .iter()
-        .filter(|(folder, ..)| root().join(folder).join("Cargo.toml").exists())
-    {
-        let manifest =
-            fs::read_to_string(root().join(folder).join("Cargo.toml")).expect("a package");
+    assert!(manifest.contains("unsafe_code = \"deny\""), "the workspace has to deny unsafe code");
+    for (folder, ..) in MAY_IMPORT.iter().filter(|(folder, ..)| root().join(folder).join("Cargo.toml").exists()) {
+        let manifest = fs::read_to_string(root().join(folder).join("Cargo.toml")).expect("a package");
         assert!(
             manifest.contains("[lints]\nworkspace = true"),
             "{folder}/Cargo.toml has to take the lints of the workspace"
@@ -418,26 +284,14 @@ fn files_have_one_reason_to_change() {
     const LIMIT: usize = 600;
     const LIMIT_OF_TESTS: usize = 1_000;
     // Lists without logic may be long.
-    const LISTS: [&str; 3] = [
-        "ui/src/backend/bindings.ts",
-        "ui/src/text/",
-        "src-tauri/crates/console/src/wire.rs",
-    ];
+    const LISTS: [&str; 3] = ["ui/src/backend/bindings.ts", "ui/src/text/", "src-tauri/crates/console/src/wire.rs"];
     let mut findings = Findings::default();
-    for source in sources().iter().filter(|source| {
-        ["rs", "ts", "svelte", "css", "sh"]
-            .iter()
-            .any(|it| source.is(it))
-    }) {
+    for source in sources().iter().filter(|source| ["rs", "ts", "svelte", "css", "sh"].iter().any(|it| source.is(it))) {
         let lines = source.text.lines().count();
         let is_test = source.path.starts_with("tests/") || source.path.contains("/tests/");
         let limit = if is_test { LIMIT_OF_TESTS } else { LIMIT };
         if lines > limit && !source.starts_with_any(&LISTS) {
-            findings.add(
-                &source.path,
-                lines,
-                &format!("{lines} lines, at most {limit}: split it by reason to change"),
-            );
+            findings.add(&source.path, lines, &format!("{lines} lines, at most {limit}: split it by reason to change"));
         }
     }
     findings.none("files that do too much:");
@@ -446,16 +300,9 @@ fn files_have_one_reason_to_change() {
 #[test]
 fn every_module_says_what_lives_in_it() {
     let mut findings = Findings::default();
-    for source in sources()
-        .iter()
-        .filter(|source| source.is("rs") && !source.path.ends_with("/names.rs"))
-    {
+    for source in sources().iter().filter(|source| source.is("rs") && !source.path.ends_with("/names.rs")) {
         if !source.text.starts_with("//!") {
-            findings.add(
-                &source.path,
-                1,
-                "opens with //!, what lives here and what doesn't",
-            );
+            findings.add(&source.path, 1, "opens with //!, what lives here and what doesn't");
         }
     }
     findings.none("modules without an opening word:");
@@ -467,54 +314,37 @@ fn no_key_or_store_is_tracked() {
     // Test material that says so and can be remade; and documents that show what a header looks like.
     const TEST_KEYS: &str = "tests/keys/";
     let mut findings = Findings::default();
-    for path in names_of_files()
-        .iter()
-        .filter(|path| !path.starts_with(TEST_KEYS))
-    {
-        if Path::new(path)
-            .extension()
-            .is_some_and(|it| KINDS.iter().any(|kind| it == *kind))
-        {
+    for path in names_of_files().iter().filter(|path| !path.starts_with(TEST_KEYS)) {
+        if Path::new(path).extension().is_some_and(|it| KINDS.iter().any(|kind| it == *kind)) {
             findings.add(path, 1, "a key or a store");
         }
     }
-    for source in sources()
-        .iter()
-        .filter(|source| !source.path.starts_with(TEST_KEYS))
-    {
+    for source in sources().iter().filter(|source| !source.path.starts_with(TEST_KEYS)) {
         let lines: Vec<&str> = source.text.lines().collect();
         for (index, pair) in lines.windows(2).enumerate() {
             let (head, body) = (pair[0].trim_start_matches([' ', '"', '\'']), pair[1].trim());
-            let is_base64 = body.len() >= 40
-                && body
-                    .chars()
-                    .all(|c| c.is_ascii_alphanumeric() || "+/=\\\"".contains(c));
+            let is_base64 =
+                body.len() >= 40 && body.chars().all(|c| c.is_ascii_alphanumeric() || "+/=\\\"".contains(c));
             if head.starts_with("-----BEGIN") && head.contains("PRIVATE KEY") && is_base64 {
                 findings.add(&source.path, index + 1, "a private key");
             }
         }
     }
     findings.none("keys and stores have no place in the repository:");
-    assert!(
-        root().join(TEST_KEYS).join("README.md").exists(),
-        "{TEST_KEYS} says what it is in a README.md"
-    );
+    assert!(root().join(TEST_KEYS).join("README.md").exists(), "{TEST_KEYS} says what it is in a README.md");
 }
 
 #[test]
 fn nothing_of_the_machine_it_was_written_on_is_left() {
     const PLACES: [&str; 4] = ["/home/", "/root/", "/Users/", "/work/"];
     let mut findings = Findings::default();
-    for source in sources().iter().filter(|source| {
-        !source.path.ends_with(".lock") && !source.path.ends_with("package-lock.json")
-    }) {
+    for source in
+        sources().iter().filter(|source| !source.path.ends_with(".lock") && !source.path.ends_with("package-lock.json"))
+    {
         for (number, line) in source.text.lines().enumerate() {
             let absolute = PLACES.iter().any(|place| {
                 line.match_indices(place).any(|(at, _)| {
-                    !line[..at]
-                        .chars()
-                        .next_back()
-                        .is_some_and(|c| c.is_alphanumeric() || "_-./}".contains(c))
+                    !line[..at].chars().next_back().is_some_and(|c| c.is_alphanumeric() || "_-./}".contains(c))
                 })
             });
             if absolute {
@@ -530,10 +360,7 @@ fn ignored_tests_are_named_here() {
     // The pictures are made by `make shots`; they show, they don't judge.
     const ALLOWED: [&str; 1] = ["tests/window/"];
     let mut findings = Findings::default();
-    for source in sources()
-        .iter()
-        .filter(|source| source.is("rs") && !source.starts_with_any(&ALLOWED))
-    {
+    for source in sources().iter().filter(|source| source.is("rs") && !source.starts_with_any(&ALLOWED)) {
         for (number, _) in source.code().filter(|(_, line)| line.contains("#[ignore")) {
             findings.add(&source.path, number, "a test that doesn't run");
         }

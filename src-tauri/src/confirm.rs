@@ -7,6 +7,7 @@ use guitai_console::Console;
 use guitai_console::wire::{Merchant, Problem, RefundInput};
 use tauri::AppHandle;
 use tauri_plugin_dialog::{DialogExt, MessageDialogButtons, MessageDialogKind};
+use wechatpay::money::Fen;
 
 /// Asks before money is given back.
 ///
@@ -24,7 +25,7 @@ pub async fn confirm_refund(
         return Ok(());
     }
     let order = console.order_show(m, out_trade_no).await?.order;
-    let amount = yuan(input.amount.unwrap_or(order.amount.total - order.refunded));
+    let amount = yuan(input.amount.map_or(order.amount.total - order.refunded, Fen::get));
     ask(
         app,
         &merchant,

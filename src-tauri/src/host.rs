@@ -6,14 +6,15 @@ use crate::news::{AppChanged, Batches, DeskNews, SandboxNews};
 use crate::problem::{closing, passphrase_unreadable, sandbox_failed, sandbox_off};
 use crate::state::{AppState, Condition, ListenerState, SandboxState};
 use crate::tray::{self, Language, Tray};
-use guitai_console::wire::{Event, Merchant, MerchantPatch, OrderInput, Problem};
-use guitai_console::{Console, ListenOptions, Listener, Outside, Secret};
+use guitai_console::wire::{Event, Merchant, OrderInput, Problem};
+use guitai_console::{Console, ListenOptions, Listener, MerchantPatch, Outside, Secret};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tauri::{AppHandle, Manager};
 use tauri_specta::Event as _;
 use tokio::sync::{Mutex, watch};
+use wechatpay::money::Fen;
 use wechatpay_sandbox::Sandbox;
 
 /// Where the listener and the sandbox are first looked for; a taken port is replaced by a free one.
@@ -289,7 +290,7 @@ impl Host {
                 let first = sandbox.credentials().first();
                 SandboxState {
                     base_url: Some(sandbox.base_url()),
-                    proxy_url: first.map(|it| it.proxy_url.clone()),
+                    proxy_url: Some(sandbox.proxy_url()),
                     ca_certificate: first.map(|it| it.ca_certificate.display().to_string()),
                     ..bare
                 }
@@ -368,7 +369,12 @@ impl Host {
     pub async fn test_input(&self) -> OrderInput {
         let cents = jiff::Timestamp::now().as_millisecond().rem_euclid(9_900);
         let openid = self.sandbox().await.ok().map(|sandbox| sandbox.openid_for("test"));
-        OrderInput { amount: 1 + cents, description: "测试订单 Test order".into(), openid, ..OrderInput::default() }
+        OrderInput {
+            amount: Fen::new(1 + cents),
+            description: "测试订单 Test order".into(),
+            openid,
+            ..OrderInput::default()
+        }
     }
 
     /// Ends what runs: answers in flight go out, the store is closed.

@@ -14,9 +14,7 @@ fn main() -> ExitCode {
         Err(sentence) => return refuse(&sentence),
     };
     if !launch::has_display() {
-        return refuse(
-            "no display: start it from a desktop session, or run the command instead: guitai demo",
-        );
+        return refuse("no display: start it from a desktop session, or run the command instead: guitai demo");
     }
     launch::mend_locale();
     shell::run(options)

@@ -6,15 +6,11 @@ use crate::driver::{System, Window};
 async fn language_and_theme_change_at_once_and_are_remembered() {
     let window = Window::open(System::Chinese).await;
     window.attribute_when("app", "data-lang", "zh").await;
-    window
-        .text_when("nav-orders", |text| text.contains("订单"))
-        .await;
+    window.text_when("nav-orders", |text| text.contains("订单")).await;
 
     window.click("nav-settings").await;
     window.click("lang-en").await;
-    window
-        .text_when("nav-orders", |text| text.contains("Orders"))
-        .await;
+    window.text_when("nav-orders", |text| text.contains("Orders")).await;
     for theme in ["dark", "light"] {
         window.click(&format!("theme-{theme}")).await;
         window.attribute_when("app", "data-theme", theme).await;
@@ -32,9 +28,7 @@ async fn language_and_theme_change_at_once_and_are_remembered() {
 async fn an_english_system_gets_english() {
     let window = Window::open(System::English).await;
     window.attribute_when("app", "data-lang", "en").await;
-    window
-        .text_when("nav-orders", |text| text.contains("Orders"))
-        .await;
+    window.text_when("nav-orders", |text| text.contains("Orders")).await;
     window.close().await;
 }
 

@@ -47,10 +47,7 @@ impl Drop for Processes {
     fn drop(&mut self) {
         // The window is a grandchild: its group goes, so that a failed test leaves nothing behind.
         let group = format!("-{}", self.driver.id());
-        let _ = Command::new("kill")
-            .args(["-KILL", "--", &group])
-            .stderr(Stdio::null())
-            .status();
+        let _ = Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
         let _ = self.driver.wait();
         let _ = self.bus.kill();
         let _ = self.bus.wait();
@@ -66,9 +63,7 @@ impl Window {
     /// Closes the window and opens it again on the same data folder.
     pub async fn reopen(self, system: System) -> Window {
         self.client.clone().close().await.expect("the session ends");
-        let Window {
-            _processes, folder, ..
-        } = self;
+        let Window { _processes, folder, .. } = self;
         drop(_processes);
         Self::open_in(system, folder).await
     }
@@ -81,16 +76,9 @@ impl Window {
         let options = json!({ "binary": binary(), "args": ["--data-dir", data] });
         let wanted = json!({ "webkitgtk:browserOptions": options });
         let wanted = wanted.as_object().expect("an object").clone();
-        let client = ClientBuilder::new(HttpConnector::new())
-            .capabilities(wanted)
-            .connect(&url)
-            .await;
+        let client = ClientBuilder::new(HttpConnector::new()).capabilities(wanted).connect(&url).await;
         let client = client.expect("the window opens (is guitai-desktop built?)");
-        Window {
-            client,
-            _processes: processes,
-            folder,
-        }
+        Window { client, _processes: processes, folder }
     }
 
     /// The data folder of this window.
@@ -101,12 +89,7 @@ impl Window {
     /// Waits for an element that is marked `data-testid`.
     pub async fn find(&self, testid: &str) -> Element {
         let selector = format!("[data-testid=\"{testid}\"]");
-        let found = self
-            .client
-            .wait()
-            .at_most(PATIENCE)
-            .for_element(Locator::Css(&selector))
-            .await;
+        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(&selector)).await;
         match found {
             Ok(element) => element,
             Err(error) => panic!("{testid} did not come: {error}\n{}", self.page().await),
@@ -136,31 +119,17 @@ impl Window {
     pub async fn fill(&self, testid: &str, text: &str) {
         let field = self.find(testid).await;
         field.clear().await.expect("a field that can be emptied");
-        field
-            .send_keys(text)
-            .await
-            .expect("a field that can be typed into");
+        field.send_keys(text).await.expect("a field that can be typed into");
     }
 
     /// Types keys at whatever has the focus.
     pub async fn press(&self, keys: &str) {
-        self.client
-            .active_element()
-            .await
-            .expect("something has the focus")
-            .send_keys(keys)
-            .await
-            .expect("keys");
+        self.client.active_element().await.expect("something has the focus").send_keys(keys).await.expect("keys");
     }
 
     /// Types `key` with Ctrl held.
     pub async fn press_with_control(&self, key: char) {
-        self.press(&format!(
-            "{}{key}{}",
-            char::from(Key::Control),
-            char::from(Key::Null)
-        ))
-        .await;
+        self.press(&format!("{}{key}{}", char::from(Key::Control), char::from(Key::Null))).await;
     }
 
     /// Types Enter at whatever has the focus.
@@ -193,11 +162,7 @@ impl Window {
             if wanted(&text) {
                 return text;
             }
-            assert!(
-                Instant::now() < deadline,
-                "{testid} still says {text:?}\n{}",
-                self.page().await
-            );
+            assert!(Instant::now() < deadline, "{testid} still says {text:?}\n{}", self.page().await);
             pause().await;
         }
     }
@@ -222,22 +187,14 @@ impl Window {
     /// An attribute of an element; empty when it has none.
     pub async fn attribute(&self, testid: &str, name: &str) -> String {
         self.find(testid).await;
-        self.attributes(testid, name)
-            .await
-            .into_iter()
-            .next()
-            .unwrap_or_default()
+        self.attributes(testid, name).await.into_iter().next().unwrap_or_default()
     }
 
     /// An attribute of all elements of a kind that are on the page now.
     pub async fn attributes(&self, testid: &str, name: &str) -> Vec<String> {
         let script = "const [testid, name] = arguments;
             return [...document.querySelectorAll(`[data-testid=\"${testid}\"]`)].map((it) => it.getAttribute(name) ?? '')";
-        let found = self
-            .client
-            .execute(script, vec![json!(testid), json!(name)])
-            .await
-            .expect("a script");
+        let found = self.client.execute(script, vec![json!(testid), json!(name)]).await.expect("a script");
         serde_json::from_value(found).expect("a list of texts")
     }
 
@@ -248,37 +205,24 @@ impl Window {
             const look = (left) => requestAnimationFrame(() => requestAnimationFrame(() =>
                 still() || left === 0 ? done(true) : setTimeout(look, 50, left - 1)));
             document.fonts.ready.then(() => look(40));";
-        self.client
-            .execute_async(script, vec![])
-            .await
-            .expect("a page that settles");
+        self.client.execute_async(script, vec![]).await.expect("a page that settles");
     }
 
     /// Runs a script in the page and gives what it returns.
     pub async fn script(&self, script: &str) -> Value {
-        self.client
-            .execute(script, vec![])
-            .await
-            .unwrap_or_else(|error| panic!("{script}: {error}"))
+        self.client.execute(script, vec![]).await.unwrap_or_else(|error| panic!("{script}: {error}"))
     }
 
     /// The page as text, for a failure's message.
     async fn page(&self) -> String {
-        let text = self
-            .client
-            .execute("return document.body.innerText", vec![])
-            .await;
-        text.map_or_else(
-            |error| error.to_string(),
-            |text| text.as_str().unwrap_or_default().to_owned(),
-        )
+        let text = self.client.execute("return document.body.innerText", vec![]).await;
+        text.map_or_else(|error| error.to_string(), |text| text.as_str().unwrap_or_default().to_owned())
     }
 
     /// A picture of the page.
     pub async fn shot(&self, file: &Path) {
         let png = self.client.screenshot().await.expect("a picture");
-        std::fs::create_dir_all(file.parent().expect("a folder"))
-            .expect("the folder of the pictures");
+        std::fs::create_dir_all(file.parent().expect("a folder")).expect("the folder of the pictures");
         std::fs::write(file, png).expect("the picture");
     }
 
@@ -299,19 +243,13 @@ fn passing(error: &CmdError) -> bool {
     let CmdError::Standard(refusal) = error else {
         return false;
     };
-    matches!(
-        refusal.error,
-        StaleElementReference | ElementClickIntercepted | ElementNotInteractable
-    )
+    matches!(refusal.error, StaleElementReference | ElementClickIntercepted | ElementNotInteractable)
 }
 
 /// `guitai-desktop` lies beside the folder of the test's own binary; `make` builds it first.
 fn binary() -> PathBuf {
     let own = std::env::current_exe().expect("the test's own binary");
-    own.parent()
-        .and_then(Path::parent)
-        .expect("target/debug")
-        .join("guitai-desktop")
+    own.parent().and_then(Path::parent).expect("target/debug").join("guitai-desktop")
 }
 
 fn start_bus() -> (Child, String) {
@@ -324,17 +262,12 @@ fn start_bus() -> (Child, String) {
         .expect("dbus-daemon (package dbus)");
     let mut address = String::new();
     let out = bus.stdout.take().expect("its output is piped");
-    BufReader::new(out)
-        .read_line(&mut address)
-        .expect("it prints its address");
+    BufReader::new(out).read_line(&mut address).expect("it prints its address");
     (bus, address.trim().to_owned())
 }
 
 fn start_driver(system: System, home: &Path, bus: &str) -> (Child, String) {
-    let port = TcpListener::bind("127.0.0.1:0")
-        .and_then(|free| free.local_addr())
-        .expect("a free port")
-        .port();
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
     let mut command = Command::new("WebKitWebDriver");
     for name in [
         "LC_ALL",
@@ -367,11 +300,7 @@ fn start_driver(system: System, home: &Path, bus: &str) -> (Child, String) {
         .process_group(0)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(if std::env::var_os("GUITAI_LOG").is_some() {
-            Stdio::inherit()
-        } else {
-            Stdio::null()
-        })
+        .stderr(if std::env::var_os("GUITAI_LOG").is_some() { Stdio::inherit() } else { Stdio::null() })
         .spawn()
         .expect("WebKitWebDriver (package webkit2gtk-driver)");
     let deadline = Instant::now() + PATIENCE;

@@ -23,25 +23,15 @@ async fn bad_input_is_named_and_makes_nothing() {
         window.fill("new-order-description", description).await;
         window.fill("new-order-out-trade-no", number).await;
         window.press_enter().await;
-        let said = window
-            .text_when("new-order-error", |text| !text.trim().is_empty())
-            .await;
-        assert!(
-            !window.has("order-detail").await,
-            "{amount:?} {description:?} {number:?} made an order: {said}"
-        );
+        let said = window.text_when("new-order-error", |text| !text.trim().is_empty()).await;
+        assert!(!window.has("order-detail").await, "{amount:?} {description:?} {number:?} made an order: {said}");
     }
-    assert!(
-        !window.has("order-row").await,
-        "an order was made of bad input"
-    );
+    assert!(!window.has("order-row").await, "an order was made of bad input");
 
     window.fill("new-order-amount", "1.20").await;
     window.fill("new-order-description", "Tea").await;
     window.fill("new-order-out-trade-no", "").await;
     window.click("new-order-submit").await;
-    window
-        .attribute_when("order-state", "data-state", "CREATED")
-        .await;
+    window.attribute_when("order-state", "data-state", "CREATED").await;
     window.close().await;
 }

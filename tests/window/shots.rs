@@ -3,20 +3,12 @@
 use crate::driver::{System, Window};
 use std::path::PathBuf;
 
-const SCREENS: [&str; 6] = [
-    "overview",
-    "orders",
-    "callbacks",
-    "signatures",
-    "sandbox",
-    "settings",
-];
+const SCREENS: [&str; 6] = ["overview", "orders", "callbacks", "signatures", "sandbox", "settings"];
 
 #[tokio::test]
 #[ignore = "makes pictures for people: make shots"]
 async fn shots() {
-    let folder =
-        PathBuf::from(std::env::var_os("GUITAI_SHOTS").expect("GUITAI_SHOTS names the folder"));
+    let folder = PathBuf::from(std::env::var_os("GUITAI_SHOTS").expect("GUITAI_SHOTS names the folder"));
     let window = Window::open(System::Chinese).await;
     // Something to look at: orders in several states.
     for (amount, shown, description) in [
@@ -27,9 +19,7 @@ async fn shots() {
     ] {
         window.make_order(amount, description).await;
         window.pay_on_the_phone(shown).await;
-        window
-            .attribute_when("order-state", "data-state", "SUCCESS")
-            .await;
+        window.attribute_when("order-state", "data-state", "SUCCESS").await;
     }
     window.make_order("66", "待支付的订单").await;
     window.click("prepay-native").await;

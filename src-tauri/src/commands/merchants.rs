@@ -3,7 +3,8 @@
 
 use crate::confirm::confirm_change;
 use crate::host::Host;
-use guitai_console::wire::{Merchant, MerchantCheck, MerchantInput, MerchantPatch, Problem};
+use guitai_console::wire::{Merchant, MerchantCheck, Problem, VaultStatus};
+use guitai_console::{MerchantInput, MerchantPatch};
 use tauri::{AppHandle, State};
 
 /// Adds a profile.
@@ -70,4 +71,11 @@ pub async fn merchant_remove(app: AppHandle, host: State<'_, Host>, name: String
 #[specta::specta]
 pub async fn merchant_check(host: State<'_, Host>, m: Option<String>) -> Result<MerchantCheck, Problem> {
     host.console().await?.merchant_check(m.as_deref()).await
+}
+
+/// Where the key is that seals the merchants' keys.
+#[tauri::command]
+#[specta::specta]
+pub async fn vault_status(host: State<'_, Host>) -> Result<VaultStatus, Problem> {
+    host.console().await?.vault_status().await
 }

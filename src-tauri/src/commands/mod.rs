@@ -38,6 +38,7 @@ pub fn builder() -> Builder<tauri::Wry> {
             merchants::merchant_show,
             merchants::merchant_update,
             merchants::merchant_use,
+            merchants::vault_status,
             orders::order_close,
             orders::order_create,
             orders::order_list,
@@ -52,13 +53,17 @@ pub fn builder() -> Builder<tauri::Wry> {
             refunds::order_refund,
             refunds::refund_query,
             sandbox::sandbox_advance,
+            sandbox::sandbox_callback_faults,
             sandbox::sandbox_clock,
             sandbox::sandbox_faults,
             sandbox::sandbox_notifications,
             sandbox::sandbox_redeliver,
             sandbox::sandbox_requests,
             sandbox::sandbox_reset,
+            sandbox::sandbox_set_callback_faults,
             sandbox::sandbox_set_faults,
+            sandbox::sandbox_set_switches,
+            sandbox::sandbox_switches,
         ])
         // JSON from outside (a decrypted resource, a bill) may hold any integer, and JSON.parse makes a number of it anyway;
         // our own amounts stay far below 2^53 fen.

@@ -4,7 +4,9 @@ use crate::host::Host;
 use crate::problem::problem;
 use guitai_console::wire::Problem;
 use tauri::State;
-use wechatpay_sandbox::{ApiFault, AttemptView, ClockView, NotificationView, RedeliverFault, RequestView};
+use wechatpay_sandbox::{
+    ApiFault, AttemptView, CallbackFault, ClockView, NotificationView, RedeliverFault, RequestView, Switches,
+};
 
 /// The newest requests, newest first.
 #[tauri::command]
@@ -57,6 +59,37 @@ pub async fn sandbox_faults(host: State<'_, Host>) -> Result<Vec<ApiFault>, Prob
 #[specta::specta]
 pub async fn sandbox_set_faults(host: State<'_, Host>, faults: Vec<ApiFault>) -> Result<Vec<ApiFault>, Problem> {
     host.sandbox().await?.set_faults(faults).map_err(refused)
+}
+
+/// How notifications are spoilt.
+#[tauri::command]
+#[specta::specta]
+pub async fn sandbox_callback_faults(host: State<'_, Host>) -> Result<Vec<CallbackFault>, Problem> {
+    Ok(host.sandbox().await?.callback_faults())
+}
+
+/// Sets how notifications are spoilt.
+#[tauri::command]
+#[specta::specta]
+pub async fn sandbox_set_callback_faults(
+    host: State<'_, Host>,
+    faults: Vec<CallbackFault>,
+) -> Result<Vec<CallbackFault>, Problem> {
+    host.sandbox().await?.set_callback_faults(faults).map_err(refused)
+}
+
+/// Where the real gateway has two ways: which one the sandbox takes.
+#[tauri::command]
+#[specta::specta]
+pub async fn sandbox_switches(host: State<'_, Host>) -> Result<Switches, Problem> {
+    Ok(host.sandbox().await?.switches())
+}
+
+/// Sets the switches that the patch names.
+#[tauri::command]
+#[specta::specta]
+pub async fn sandbox_set_switches(host: State<'_, Host>, patch: serde_json::Value) -> Result<Switches, Problem> {
+    host.sandbox().await?.set_switches(&patch).await.map_err(refused)
 }
 
 /// Forgets orders and notifications, keeps keys.
