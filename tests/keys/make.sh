@@ -18,6 +18,8 @@ certificate merchant "/C=CN/O=Tenpay.com/OU=Merchant/CN=1900000001" 7300
 certificate platform "/C=CN/O=Tenpay.com/OU=Tenpay.com CA Center/CN=Tenpay.com sign" 7300
 certificate platform2 "/C=CN/O=Tenpay.com/OU=Tenpay.com CA Center/CN=Tenpay.com sign" 7300
 openssl pkcs12 -export -inkey merchant_key.pem -in merchant_cert.pem -passout pass:1900000001 -out merchant.p12
+# As OpenSSL before 3 wrote them (RC2-40 and 3DES): the merchant platform's own are of that age.
+openssl pkcs12 -export -legacy -inkey merchant_key.pem -in merchant_cert.pem -passout pass:1900000001 -out merchant_legacy.p12
 openssl pkey -in merchant_key.pem -aes256 -passout pass:secret -out merchant_key_encrypted.pem
 rsa small_key.pem 1024
 openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out ec_key.pem

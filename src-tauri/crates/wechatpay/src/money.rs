@@ -36,10 +36,16 @@ impl Fen {
         let (whole, decimals) = text_trimmed.split_once('.').unwrap_or((text_trimmed, ""));
         let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
         if whole.is_empty() || !digits(whole) || !digits(decimals) || text_trimmed.ends_with('.') {
-            return Err(wrong("must be yuan in digits, like 12.50, without a sign", "须为以元为单位的数字，如 12.50，不带正负号"));
+            return Err(wrong(
+                "must be yuan in digits, like 12.50, without a sign",
+                "须为以元为单位的数字，如 12.50，不带正负号",
+            ));
         }
         if decimals.len() > 2 {
-            return Err(wrong("has more than two decimals; the smallest unit is 0.01 yuan", "小数超过两位，最小单位是 0.01 元"));
+            return Err(wrong(
+                "has more than two decimals; the smallest unit is 0.01 yuan",
+                "小数超过两位，最小单位是 0.01 元",
+            ));
         }
         let cents: i64 = match decimals.len() {
             0 => 0,
@@ -78,7 +84,13 @@ impl Fen {
     /// Names the field.
     pub fn payable(self, field: &str) -> Result<Fen, FieldError> {
         if self.0 < 1 {
-            return Err(FieldError::new(field, "minimum", &self.0.to_string(), "must be at least 1 fen (¥0.01)", "至少 1 分（¥0.01）"));
+            return Err(FieldError::new(
+                field,
+                "minimum",
+                &self.0.to_string(),
+                "must be at least 1 fen (¥0.01)",
+                "至少 1 分（¥0.01）",
+            ));
         }
         if self > Self::ORDER_LIMIT {
             return Err(FieldError::new(
@@ -105,10 +117,26 @@ mod tests {
 
     #[test]
     fn yuan_as_people_write_them() {
-        for (text, fen) in [("12.50", 1250), ("12.5", 1250), ("12", 1200), ("0.01", 1), ("0", 0), (" 3.00 ", 300), ("010", 1000)] {
+        for (text, fen) in
+            [("12.50", 1250), ("12.5", 1250), ("12", 1200), ("0.01", 1), ("0", 0), (" 3.00 ", 300), ("010", 1000)]
+        {
             assert_eq!(Fen::parse_yuan(text).map(Fen::get), Ok(fen), "{text}");
         }
-        for text in ["", "-1", "+1", "1.234", "1.", ".5", "1e3", "1,000", "１２", "12.5元", "99999999999999999999", "NaN", "1.-5"] {
+        for text in [
+            "",
+            "-1",
+            "+1",
+            "1.234",
+            "1.",
+            ".5",
+            "1e3",
+            "1,000",
+            "１２",
+            "12.5元",
+            "99999999999999999999",
+            "NaN",
+            "1.-5",
+        ] {
             assert!(Fen::parse_yuan(text).is_err(), "{text}");
         }
     }

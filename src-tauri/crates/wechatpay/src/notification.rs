@@ -82,7 +82,8 @@ impl Notification {
 pub enum Refusal {
     /// Not from WeChat Pay, as far as can be shown.
     NotGenuine(Rejection),
-    /// From WeChat Pay, but this version doesn't understand it: keep it for a person, never throw it away.
+    /// From WeChat Pay, but this version doesn't understand it (bad JSON, a doubled name, wrong types, an unknown event,
+    /// event and content that disagree): keep it for a person, never throw it away.
     NotUnderstood {
         /// What was not understood.
         why: String,
@@ -114,7 +115,24 @@ struct Outer {
     id: String,
     create_time: String,
     event_type: String,
+    #[serde(default)]
+    resource_type: Option<String>,
     resource: Resource,
+}
+
+impl Outer {
+    /// What this version can't go on with, though it is a notification's shape.
+    fn foreign(&self) -> Option<String> {
+        let sound = |text: &str| (1..=64).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+        if !sound(&self.id) {
+            return Some("the id is empty, over 64 characters or holds control characters".to_owned());
+        }
+        if let Some(kind) = self.resource_type.as_deref().filter(|kind| *kind != "encrypt-resource") {
+            return Some(format!("the resource_type {kind:?} is not encrypt-resource"));
+        }
+        let algorithm = &self.resource.algorithm;
+        (algorithm != seal::ALGORITHM).then(|| format!("the algorithm {algorithm:?} is not {}", seal::ALGORITHM))
+    }
 }
 
 #[derive(Deserialize)]
@@ -185,15 +203,13 @@ fn understand(
     let text = |name: &str| value.get(name).and_then(Value::as_str).map(|t| t.chars().take(64).collect::<String>());
     *id = text("id");
     *event_type = text("event_type");
-    let outer = match Outer::deserialize(&value) {
-        Ok(outer) if outer.resource.algorithm == seal::ALGORITHM => outer,
-        Ok(outer) => {
-            let why = format!("the algorithm {:?} is not {}", outer.resource.algorithm, seal::ALGORITHM);
-            ladder.fails("body_is_json", why.clone());
-            return Err(Refusal::NotUnderstood { why, plaintext: None });
-        }
-        Err(error) => {
-            let why = format!("the body is not a notification: {error}");
+    let outer = match Outer::deserialize(&value).map(|outer| (outer.foreign(), outer)) {
+        Ok((None, outer)) => outer,
+        not_read => {
+            let why = match not_read {
+                Ok((foreign, _)) => foreign.unwrap_or_default(),
+                Err(error) => format!("the body is not a notification: {error}"),
+            };
             ladder.fails("body_is_json", why.clone());
             return Err(Refusal::NotUnderstood { why, plaintext: None });
         }
@@ -210,26 +226,18 @@ fn understand(
         ladder.fails("resource_decrypts", last.to_string());
         return Err(Refusal::Undecryptable { why: last });
     };
+    // That it opens is true whatever it says: what is not understood shows in the refusal, not on this rung.
+    ladder.holds("resource_decrypts", format!("{} bytes", bytes.len()));
     let Ok(plaintext) = std::str::from_utf8(&bytes).map(str::to_owned) else {
         let why = "it opens, but its content is no UTF-8".to_owned();
-        ladder.fails("resource_decrypts", why.clone());
         return Err(Refusal::NotUnderstood { why, plaintext: None });
     };
     match read_event(&outer, &plaintext) {
         Ok(event) => {
-            ladder.holds("resource_decrypts", format!("{} bytes", plaintext.len()));
-            Ok(Notification {
-                id: outer.id,
-                event_type: outer.event_type,
-                create_time: outer.create_time,
-                event,
-                plaintext,
-            })
+            let Outer { id, event_type, create_time, .. } = outer;
+            Ok(Notification { id, event_type, create_time, event, plaintext })
         }
-        Err(why) => {
-            ladder.fails("resource_decrypts", why.clone());
-            Err(Refusal::NotUnderstood { why, plaintext: Some(plaintext) })
-        }
+        Err(why) => Err(Refusal::NotUnderstood { why, plaintext: Some(plaintext) }),
     }
 }
 
@@ -245,7 +253,9 @@ fn read_event(outer: &Outer, plaintext: &str) -> Result<Event, String> {
             }
             if content.get("combine_out_trade_no").is_some() {
                 let combined = CombinedTransaction::deserialize(&content).map_err(not_read)?;
-                if combined.sub_orders.is_empty() || combined.sub_orders.iter().any(|s| s.trade_state != TradeState::Success) {
+                if combined.sub_orders.is_empty()
+                    || combined.sub_orders.iter().any(|s| s.trade_state != TradeState::Success)
+                {
                     return disagrees("not every sub-order is SUCCESS");
                 }
                 return Ok(Event::Combined(combined));

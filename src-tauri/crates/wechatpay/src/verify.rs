@@ -166,7 +166,7 @@ impl SignatureHeaders {
 /// The age in seconds, positive in the past.
 ///
 /// # Errors
-/// Not 1 to 12 digits, or further than five minutes from `now`.
+/// Not 1 to 13 digits (milliseconds are told as stale), or further than five minutes from `now`.
 pub fn age(timestamp: &str, now: Timestamp) -> Result<i64, Rejection> {
     let malformed = || Rejection::TimestampMalformed(timestamp.chars().take(32).collect());
     if !(1..=13).contains(&timestamp.len()) || !timestamp.bytes().all(|b| b.is_ascii_digit()) {
@@ -191,9 +191,8 @@ pub fn check(headers: &SignatureHeaders, body: &[u8], keys: &TrustedKeys, now: T
 /// # Errors
 /// The serial is unknown, or the signature does not hold.
 pub fn signature(headers: &SignatureHeaders, body: &[u8], keys: &TrustedKeys) -> Result<(), Rejection> {
-    let key = keys
-        .get(&headers.serial)
-        .ok_or_else(|| Rejection::SerialUnknown(headers.serial.chars().take(64).collect()))?;
+    let key =
+        keys.get(&headers.serial).ok_or_else(|| Rejection::SerialUnknown(headers.serial.chars().take(64).collect()))?;
     if headers.signature.starts_with(PROBE_PREFIX) {
         return Err(Rejection::Probe);
     }

@@ -10,9 +10,9 @@ use rsa::pkcs1v15::Pkcs1v15Sign;
 use rsa::pkcs8::DecodePrivateKey;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use wechatpay::api::Answer;
 use wechatpay::api::bill;
 use wechatpay::api::certificates::Certificates;
-use wechatpay::api::Answer;
 use wechatpay::ids::{Appid, Mchid, PrepayId, SerialNo};
 use wechatpay::keys::{ApiV3Key, Certificate, PrivateKey, PublicKey, TrustedKeys};
 use wechatpay::money::Fen;
@@ -117,17 +117,28 @@ fn the_sdks_signatures_and_ciphertexts_come_out_the_same() {
     let Some(v) = vectors() else { return };
     for sdk in ["go_sdk", "java_sdk"] {
         let key = PrivateKey::from_pem(&v.file(v.text(&format!("/{sdk}/sign/key")))).unwrap();
-        assert_eq!(key.sign(v.text(&format!("/{sdk}/sign/message")).as_bytes()), v.text(&format!("/{sdk}/sign/signature")));
+        assert_eq!(
+            key.sign(v.text(&format!("/{sdk}/sign/message")).as_bytes()),
+            v.text(&format!("/{sdk}/sign/signature"))
+        );
     }
     let java = |name: &str| v.text(&format!("/java_sdk/{name}"));
     let merchant = PrivateKey::from_pem(&v.file(java("oaep_sha1/key"))).unwrap();
-    assert_eq!(merchant.decrypt_oaep(java("oaep_sha1/ciphertext")).unwrap().as_slice(), java("oaep_sha1/plaintext").as_bytes());
+    assert_eq!(
+        merchant.decrypt_oaep(java("oaep_sha1/ciphertext")).unwrap().as_slice(),
+        java("oaep_sha1/plaintext").as_bytes()
+    );
     // The FAQ page that recommends SHA-256 contradicts all code: the same ciphertext must not open that way.
     let rsa = rsa::RsaPrivateKey::from_pkcs8_pem(&merchant.to_pkcs8_pem()).unwrap();
     let bytes = STANDARD.decode(java("oaep_sha1/ciphertext")).unwrap();
     assert!(rsa.decrypt(rsa::Oaep::new::<Sha256>(), &bytes).is_err());
     let key = ApiV3Key::parse(java("aead_256/key")).unwrap();
-    let opened = seal::open(&key, java("aead_256/nonce").as_bytes(), java("aead_256/aad").as_bytes(), java("aead_256/ciphertext"));
+    let opened = seal::open(
+        &key,
+        java("aead_256/nonce").as_bytes(),
+        java("aead_256/aad").as_bytes(),
+        java("aead_256/ciphertext"),
+    );
     assert_eq!(opened.unwrap().as_slice(), java("aead_256/plaintext").as_bytes());
     assert!(ApiV3Key::parse(v.text("/go_sdk/aead_128/key")).is_err(), "16 bytes are no APIv3 key");
 }
@@ -148,7 +159,10 @@ fn the_downloaded_certificate_opens() {
     .unwrap();
     let hash: String = Sha256::digest(&pem).iter().map(|b| format!("{b:02x}")).collect();
     assert_eq!(hash, v.text("/java_sdk/download_certificates/plaintext_sha256"));
-    assert_eq!(Certificate::from_pem(&pem).unwrap().serial().as_str(), v.text("/java_sdk/download_certificates/serial_no"));
+    assert_eq!(
+        Certificate::from_pem(&pem).unwrap().serial().as_str(),
+        v.text("/java_sdk/download_certificates/serial_no")
+    );
     // It opens, but it is not signed: that is no answer to believe.
     let answer = Answer { status: 200, headers: vec![], body };
     assert!(Certificates.answer(answer, &key, &TrustedKeys::new(), Timestamp::UNIX_EPOCH).is_err());
@@ -177,13 +191,19 @@ fn the_derived_notifications_are_genuine_in_their_five_minutes_and_not_a_second_
     let mut trusted = TrustedKeys::new();
     trusted.add_certificate(Certificate::from_pem(&v.file("java_wechat_pay_certificate.pem")).unwrap());
     for item in v.list("/derived_notifications/items") {
-        let headers: Vec<(String, String)> =
-            item["headers"].as_object().unwrap().iter().map(|(n, h)| (n.clone(), h.as_str().unwrap().to_owned())).collect();
+        let headers: Vec<(String, String)> = item["headers"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .map(|(n, h)| (n.clone(), h.as_str().unwrap().to_owned()))
+            .collect();
         let body = str_of(item, "body").as_bytes().to_vec();
         assert_eq!(body.len() as u64, item["body_bytes"].as_u64().unwrap());
         let signed: i64 = str_of(&item["headers"], "Wechatpay-Timestamp").parse().unwrap();
         let raw = RawCallback { headers, body };
-        let open = |at: i64| notification::open(&raw, &trusted, std::slice::from_ref(&key), Timestamp::from_second(at).unwrap());
+        let open = |at: i64| {
+            notification::open(&raw, &trusted, std::slice::from_ref(&key), Timestamp::from_second(at).unwrap())
+        };
         for (offset, genuine) in [(-301, false), (-300, true), (0, true), (300, true), (301, false)] {
             assert_eq!(open(signed + offset).result.is_ok(), genuine, "{offset}");
         }

@@ -6,6 +6,8 @@ use serde::Deserialize;
 
 use crate::api::{Answer, AnswerError, Request, VerifiedAnswer};
 use crate::error::ApiError;
+use crate::ids::SerialNo;
+use crate::json;
 use crate::keys::{ApiV3Key, Certificate, TrustedKeys};
 use crate::seal;
 use crate::time::Timestamp;
@@ -79,7 +81,7 @@ impl Certificates {
             return Err(AnswerError::Refused(error).into());
         }
         let not_understood = |e: serde_json::Error| AnswerError::NotUnderstood(e.to_string());
-        let list: List = serde_json::from_slice(&answer.body).map_err(not_understood)?;
+        let list = json::strict(&answer.body).and_then(List::deserialize).map_err(not_understood)?;
         let mut known = trusted.clone();
         let mut found = Vec::new();
         for entry in list.data {
@@ -89,7 +91,7 @@ impl Certificates {
                 .map_err(|why| CertificatesError::Sealed { serial_no: entry.serial_no.clone(), why })?;
             let bad = |why: String| CertificatesError::Certificate { serial_no: entry.serial_no.clone(), why };
             let certificate = Certificate::from_pem(&pem).map_err(|e| bad(e.to_string()))?;
-            if !certificate.serial().as_str().eq_ignore_ascii_case(&entry.serial_no) {
+            if SerialNo::parse(&entry.serial_no).as_ref() != Ok(certificate.serial()) {
                 return Err(bad(format!("its serial is {}", certificate.serial())));
             }
             known.add_certificate(certificate.clone());

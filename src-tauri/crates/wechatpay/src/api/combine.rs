@@ -1,14 +1,13 @@
 //! Combined orders (合单, reference 10.1): one payment for 2 to 10 orders, all paid or none. Amounts have other names here
 //! (`total_amount`). Refunds go through the ordinary refund call of each sub-order.
 
-
 use serde_json::json;
 
 use crate::api::objects::CombinedTransaction;
-use crate::api::prepay::{H5Info, Prepaid, Product, SceneInfo, currency, optional, text};
+use crate::api::prepay::{Prepaid, Product, SceneInfo, SettleInfo, text};
 use crate::api::{AnswerError, Request, VerifiedAnswer, encoded};
 use crate::error::FieldError;
-use crate::ids::{Appid, Mchid, NotifyUrl, Openid, OutTradeNo, PrepayId};
+use crate::ids::{Appid, Mchid, NotifyUrl, Openid, OutTradeNo};
 use crate::money::Fen;
 use crate::time::{Timestamp, beijing};
 
@@ -25,6 +24,8 @@ pub struct SubOrder {
     pub attach: String,
     /// Fen, at most 10 million yuan.
     pub total: Fen,
+    /// True freezes the funds for profit sharing.
+    pub settle_info: Option<SettleInfo>,
 }
 
 /// Places a combined order.
@@ -44,6 +45,8 @@ pub struct CombinePrepay {
     pub openid: Option<Openid>,
     /// Scene; H5 needs `h5_info`.
     pub scene_info: Option<SceneInfo>,
+    /// When the order began.
+    pub time_start: Option<Timestamp>,
     /// Deadline for paying.
     pub time_expire: Option<Timestamp>,
     /// Where the notification goes.
@@ -56,32 +59,35 @@ impl CombinePrepay {
     /// # Errors
     /// The first rule that is broken, with field and value.
     pub fn request(&self) -> Result<Request, FieldError> {
-        let count = self.sub_orders.len();
-        if !(2..=10).contains(&count) {
-            return Err(FieldError::new("sub_orders", "items_2_10", &count.to_string(), "has 2 to 10 orders", "合单须有 2 到 10 个子单"));
-        }
-        let mut subs = Vec::with_capacity(count);
+        two_to_ten(self.sub_orders.iter().map(|sub| &sub.out_trade_no))?;
+        let mut subs = Vec::with_capacity(self.sub_orders.len());
         for (at, sub) in self.sub_orders.iter().enumerate() {
             let field = |name: &str| format!("sub_orders[{at}].{name}");
             text(&field("description"), &sub.description, 1, 127)?;
             text(&field("attach"), &sub.attach, 1, 128)?;
             sub.total.payable(&field("amount.total_amount"))?;
-            if self.sub_orders.iter().take(at).any(|other| other.out_trade_no == sub.out_trade_no) {
-                return Err(FieldError::new(&field("out_trade_no"), "unique", sub.out_trade_no.as_str(), "stands twice", "子单号重复"));
-            }
-            subs.push(json!({
+            let mut written = json!({
                 "mchid": sub.mchid, "attach": sub.attach,
                 "amount": {"total_amount": sub.total, "currency": "CNY"},
                 "out_trade_no": sub.out_trade_no, "description": sub.description,
-            }));
+            });
+            if let Some(settle_info) = sub.settle_info {
+                set(&mut written, "settle_info", json!(settle_info));
+            }
+            subs.push(written);
         }
-        currency("currency", "CNY")?;
-        let h5: Option<&H5Info> = self.scene_info.as_ref().and_then(|scene| scene.h5_info.as_ref());
+        let h5 = self.scene_info.as_ref().and_then(|scene| scene.h5_info.as_ref());
         if self.product == Product::H5 && h5.is_none() {
-            return Err(FieldError::new("scene_info.h5_info", "required", "", "is needed for H5", "H5 下单必须传 scene_info.h5_info"));
+            return Err(FieldError::new(
+                "scene_info.h5_info",
+                "required",
+                "",
+                "is needed for H5",
+                "H5 下单必须传 scene_info.h5_info",
+            ));
         }
         if let Some(scene) = &self.scene_info {
-            optional("scene_info.device_id", scene.device_id.as_ref(), 16)?;
+            scene.check()?;
         }
         let mut body = json!({
             "combine_appid": self.appid, "combine_mchid": self.mchid, "combine_out_trade_no": self.out_trade_no,
@@ -89,13 +95,31 @@ impl CombinePrepay {
         });
         match (self.product, &self.openid) {
             (Product::Jsapi, None) => {
-                return Err(FieldError::new("combine_payer_info.openid", "required", "", "is needed for JSAPI", "JSAPI 合单必须传 openid"));
+                return Err(FieldError::new(
+                    "combine_payer_info.openid",
+                    "required",
+                    "",
+                    "is needed for JSAPI",
+                    "JSAPI 合单必须传 openid",
+                ));
             }
-            (_, Some(openid)) => set(&mut body, "combine_payer_info", json!({"openid": openid})),
+            (Product::Jsapi, Some(openid)) => set(&mut body, "combine_payer_info", json!({"openid": openid})),
+            (_, Some(openid)) => {
+                return Err(FieldError::new(
+                    "combine_payer_info.openid",
+                    "not_used",
+                    openid.as_str(),
+                    "is used in JSAPI only",
+                    "只有 JSAPI 合单才传 openid",
+                ));
+            }
             (Product::Native | Product::App | Product::H5, None) => {}
         }
         if let Some(scene) = &self.scene_info {
             set(&mut body, "scene_info", json!(scene));
+        }
+        if let Some(at) = self.time_start {
+            set(&mut body, "time_start", json!(beijing(at)));
         }
         if let Some(at) = self.time_expire {
             set(&mut body, "time_expire", json!(beijing(at)));
@@ -109,18 +133,30 @@ impl CombinePrepay {
     /// # Errors
     /// Not understood.
     pub fn answer(&self, answer: &VerifiedAnswer) -> Result<Prepaid, AnswerError> {
-        let value: serde_json::Value = answer.read()?;
-        let found = |name: &str| value.get(name).and_then(|v| v.as_str()).filter(|v| !v.is_empty()).map(str::to_owned);
-        let missing = || AnswerError::NotUnderstood("the answer holds no prepay_id, code_url or h5_url".into());
-        match self.product {
-            Product::Jsapi | Product::App => {
-                let id = found("prepay_id").ok_or_else(missing)?;
-                PrepayId::parse(&id).map(Prepaid::PrepayId).map_err(|e| AnswerError::NotUnderstood(e.to_string()))
-            }
-            Product::Native => found("code_url").map(Prepaid::CodeUrl).ok_or_else(missing),
-            Product::H5 => found("h5_url").map(Prepaid::H5Url).ok_or_else(missing),
+        Prepaid::read(self.product, answer)
+    }
+}
+
+/// Direct merchants combine 2 to 10 orders, no number twice.
+fn two_to_ten<'a>(numbers: impl Iterator<Item = &'a OutTradeNo>) -> Result<(), FieldError> {
+    let numbers: Vec<_> = numbers.collect();
+    if !(2..=10).contains(&numbers.len()) {
+        let count = numbers.len().to_string();
+        return Err(FieldError::new(
+            "sub_orders",
+            "items_2_10",
+            &count,
+            "has 2 to 10 orders",
+            "合单须有 2 到 10 个子单",
+        ));
+    }
+    for (at, number) in numbers.iter().enumerate() {
+        if numbers.iter().take(at).any(|other| other == number) {
+            let field = format!("sub_orders[{at}].out_trade_no");
+            return Err(FieldError::new(&field, "unique", number.as_str(), "stands twice", "子单号重复"));
         }
     }
+    Ok(())
 }
 
 fn set(body: &mut serde_json::Value, name: &str, value: serde_json::Value) {
@@ -168,13 +204,17 @@ pub struct CombineClose {
 }
 
 impl CombineClose {
-    /// The HTTP request.
-    pub fn request(&self) -> Request {
+    /// The HTTP request, its rules checked.
+    ///
+    /// # Errors
+    /// Not 2 to 10 sub-orders, or a number twice.
+    pub fn request(&self) -> Result<Request, FieldError> {
+        two_to_ten(self.sub_orders.iter().map(|(_, number)| number))?;
         let subs: Vec<_> =
             self.sub_orders.iter().map(|(mchid, no)| json!({"mchid": mchid, "out_trade_no": no})).collect();
         let body = json!({"combine_appid": self.appid, "sub_orders": subs});
         let target = format!("/v3/combine-transactions/out-trade-no/{}/close", encoded(self.out_trade_no.as_str()));
-        Request::post(target, body.to_string().into_bytes(), "combine_close")
+        Ok(Request::post(target, body.to_string().into_bytes(), "combine_close"))
     }
 
     /// Nothing is answered but the fact.

@@ -11,6 +11,8 @@ use crate::ids::{Appid, Openid};
 /// The host of the login; not the payment gateway's.
 pub const LOGIN_HOST: &str = "https://api.weixin.qq.com";
 
+pub(super) const PURPOSE: &str = "jscode2session";
+
 /// Exchanges a code. `Debug` hides the secret.
 #[derive(Clone)]
 pub struct Jscode2Session {
@@ -68,13 +70,13 @@ impl Jscode2Session {
             encoded(&self.secret),
             encoded(&self.js_code)
         );
-        Request { wants_signature: false, ..Request::get(target, "jscode2session") }
+        Request { wants_signature: false, ..Request::get(target, PURPOSE) }
     }
 
-    /// The session.
+    /// The session. Errors come with status 200, whatever the Content-Type says; a missing `errcode` means success.
     ///
     /// # Errors
-    /// `errcode` (its number is the error's code), or not understood.
+    /// `errcode` (its number is the error's code; [`errcode_meaning`] explains it), or not understood.
     pub fn answer(&self, answer: &VerifiedAnswer) -> Result<Session, AnswerError> {
         let raw: Raw = answer.read()?;
         if raw.errcode != 0 {
@@ -89,4 +91,25 @@ impl Jscode2Session {
         let openid = Openid::parse(&raw.openid).map_err(|e| AnswerError::NotUnderstood(e.to_string()))?;
         Ok(Session { openid, session_key: raw.session_key, unionid: raw.unionid })
     }
+}
+
+/// An `errcode` explained, with what to do: (Chinese, English).
+pub fn errcode_meaning(errcode: i64) -> Option<(&'static str, &'static str)> {
+    Some(match errcode {
+        -1 => ("微信系统繁忙：稍后重试", "WeChat is busy: try again"),
+        40029 => (
+            "code 无效（只能用一次）：让小程序重新 wx.login",
+            "the code is invalid (it works once): call wx.login again",
+        ),
+        45011 => {
+            ("登录太频繁（每用户每分钟 100 次）：稍后重试", "too many logins (100 a minute for a user): try later")
+        }
+        40226 => ("高风险用户，登录被拦截", "a user of high risk: the login is blocked"),
+        40013 => ("AppID 无效：检查小程序的 AppID", "the appid is invalid: check the mini-program's appid"),
+        40125 => ("AppSecret 无效：检查或重置 AppSecret", "the app secret is invalid: check or reset it"),
+        41002 => ("缺少 AppID", "the appid is missing"),
+        41004 => ("缺少 AppSecret", "the app secret is missing"),
+        41008 => ("缺少 code", "the code is missing"),
+        _ => return None,
+    })
 }

@@ -11,6 +11,8 @@ pub mod prepay;
 pub mod query;
 pub mod refund;
 
+use std::fmt;
+
 use serde::de::DeserializeOwned;
 
 use crate::error::ApiError;
@@ -24,8 +26,9 @@ pub const GATEWAY: &str = "https://api.mch.weixin.qq.com";
 /// For when the first can't be connected to.
 pub const BACKUP_GATEWAY: &str = "https://api2.mch.weixin.qq.com";
 
-/// An HTTP request to the gateway, complete but for host and signature.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An HTTP request to the gateway, complete but for host and signature. `Debug` leaves out the query of the login, which
+/// holds the app secret.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Request {
     /// `GET` or `POST`.
     pub method: &'static str,
@@ -42,6 +45,20 @@ pub struct Request {
     pub encrypted_for: Option<String>,
 }
 
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let secret = self.purpose == login::PURPOSE;
+        let shown = if secret { self.target.split('?').next().unwrap_or_default() } else { &self.target };
+        let body = String::from_utf8_lossy(&self.body);
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("target", &shown)
+            .field("body", &body)
+            .field("purpose", &self.purpose)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Request {
     pub(crate) fn get(target: String, purpose: &'static str) -> Self {
         Request { method: "GET", target, body: Vec::new(), purpose, wants_signature: true, encrypted_for: None }
@@ -52,8 +69,9 @@ impl Request {
     }
 }
 
-/// An HTTP answer as it came: nothing of it is believed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An HTTP answer as it came: nothing of it is believed. `Debug` shows the length of the body only, since a login's holds
+/// a session key.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Answer {
     /// HTTP status.
     pub status: u16,
@@ -61,6 +79,13 @@ pub struct Answer {
     pub headers: Vec<(String, String)>,
     /// The exact bytes.
     pub body: Vec<u8>,
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (status, bytes, id) = (self.status, self.body.len(), self.request_id().unwrap_or("-"));
+        write!(f, "Answer({status}, {bytes} bytes, Request-ID {id})")
+    }
 }
 
 impl Answer {
@@ -129,7 +154,10 @@ impl VerifiedAnswer {
     /// Anything but 2xx.
     pub fn unsigned(answer: Answer, request: &Request) -> Result<Self, AnswerError> {
         if request.wants_signature {
-            return Err(AnswerError::NotGenuine { status: answer.status, why: Rejection::HeaderMissing("Wechatpay-Signature") });
+            return Err(AnswerError::NotGenuine {
+                status: answer.status,
+                why: Rejection::HeaderMissing("Wechatpay-Signature"),
+            });
         }
         if (200..=299).contains(&answer.status) { Ok(VerifiedAnswer { answer }) } else { Err(Self::refusal(&answer)) }
     }

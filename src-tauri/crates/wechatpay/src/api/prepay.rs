@@ -2,7 +2,10 @@
 //!
 //! Lengths are counted in characters: whether the gateway counts characters or bytes for Chinese text is unconfirmed.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::api::{AnswerError, Request, VerifiedAnswer};
 use crate::error::FieldError;
@@ -49,6 +52,23 @@ pub struct Amount {
 pub struct Payer {
     /// Of the same appid.
     pub openid: Openid,
+    /// Real-name payment; special permission.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
+}
+
+/// `payer.identity`: only who this is may pay. `Prepay::encrypted_for` must name the key that encrypted it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// `IDCARD`, `HONGKONG_MACAO`, `HONGKONG_MACAO_RESIDENT`, `TAIWAN_RESIDENT`, `FOREIGN_RESIDENT`, `OVERSEA_PASSPORT`,
+    /// `PHONE_NUMBER`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Encrypted with WeChat Pay's key ([`crate::keys::PublicKey::encrypt_oaep`]).
+    pub number: String,
+    /// Encrypted likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
 }
 
 /// `detail`: at most 6,144 bytes of JSON.
@@ -186,6 +206,12 @@ pub struct Prepay {
     /// Settlement.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settle_info: Option<SettleInfo>,
+    /// Instalment subsidy, special permission: goes out as it is, the reference names no fields of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subsidy_info: Option<Value>,
+    /// The serial of the key that encrypted `payer.identity`; it goes out as `Wechatpay-Serial`, not in the body.
+    #[serde(skip)]
+    pub encrypted_for: Option<String>,
 }
 
 fn rfc3339<S: serde::Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -251,7 +277,7 @@ pub(crate) fn optional(field: &str, value: Option<&String>, max: usize) -> Resul
     value.map_or(Ok(()), |value| text(field, value, 1, max))
 }
 
-fn one_of(field: &str, value: &str, allowed: &[&str]) -> Result<(), FieldError> {
+pub(crate) fn one_of(field: &str, value: &str, allowed: &[&str]) -> Result<(), FieldError> {
     if allowed.contains(&value) {
         return Ok(());
     }
@@ -291,13 +317,15 @@ impl Prepay {
             detail: None,
             scene_info: None,
             settle_info: None,
+            subsidy_info: None,
+            encrypted_for: None,
         }
     }
 
     /// Who pays (JSAPI).
     #[must_use]
     pub fn openid(mut self, openid: Openid) -> Self {
-        self.payer = Some(Payer { openid });
+        self.payer = Some(Payer { openid, identity: None });
         self
     }
 
@@ -316,19 +344,40 @@ impl Prepay {
         }
         match (self.product, &self.payer) {
             (Product::Jsapi, None) => {
-                return Err(FieldError::new("payer.openid", "required", "", "is needed for JSAPI and mini-program", "JSAPI 与小程序下单必须传 openid"));
+                return Err(FieldError::new(
+                    "payer.openid",
+                    "required",
+                    "",
+                    "is needed for JSAPI and mini-program",
+                    "JSAPI 与小程序下单必须传 openid",
+                ));
             }
             (Product::Native | Product::App | Product::H5, Some(payer)) => {
-                return Err(FieldError::new("payer.openid", "not_used", payer.openid.as_str(), "is used in JSAPI only", "只有 JSAPI 下单才传 openid"));
+                return Err(FieldError::new(
+                    "payer.openid",
+                    "not_used",
+                    payer.openid.as_str(),
+                    "is used in JSAPI only",
+                    "只有 JSAPI 下单才传 openid",
+                ));
             }
             (Product::Jsapi, Some(_)) | (Product::Native | Product::App | Product::H5, None) => {}
+        }
+        if let Some(identity) = self.payer.as_ref().and_then(|payer| payer.identity.as_ref()) {
+            identity.check(self.encrypted_for.as_deref())?;
         }
         if let Some(detail) = &self.detail {
             detail.check()?;
         }
         let h5 = self.scene_info.as_ref().and_then(|scene| scene.h5_info.as_ref());
         if self.product == Product::H5 && h5.is_none() {
-            return Err(FieldError::new("scene_info.h5_info", "required", "", "is needed for H5", "H5 下单必须传 scene_info.h5_info"));
+            return Err(FieldError::new(
+                "scene_info.h5_info",
+                "required",
+                "",
+                "is needed for H5",
+                "H5 下单必须传 scene_info.h5_info",
+            ));
         }
         if let Some(scene) = &self.scene_info {
             scene.check()?;
@@ -342,9 +391,10 @@ impl Prepay {
     /// The first rule that is broken, with field and value.
     pub fn request(&self) -> Result<Request, FieldError> {
         self.check()?;
-        let body = serde_json::to_vec(self)
-            .map_err(|e| FieldError::new("body", "json", "", e.to_string(), e.to_string()))?;
-        Ok(Request::post(format!("/v3/pay/transactions/{}", self.product.path()), body, "prepay"))
+        let body =
+            serde_json::to_vec(self).map_err(|e| FieldError::new("body", "json", "", e.to_string(), e.to_string()))?;
+        let request = Request::post(format!("/v3/pay/transactions/{}", self.product.path()), body, "prepay");
+        Ok(Request { encrypted_for: self.encrypted_for.clone(), ..request })
     }
 
     /// What this product answers with.
@@ -352,8 +402,15 @@ impl Prepay {
     /// # Errors
     /// Not understood, or without the field that this product has.
     pub fn answer(&self, answer: &VerifiedAnswer) -> Result<Prepaid, AnswerError> {
+        Prepaid::read(self.product, answer)
+    }
+}
+
+impl Prepaid {
+    /// What a product's prepay answered with; the same for single and combined orders.
+    pub(crate) fn read(product: Product, answer: &VerifiedAnswer) -> Result<Self, AnswerError> {
         let raw: Raw = answer.read()?;
-        let found = match self.product {
+        let found = match product {
             Product::Jsapi | Product::App => raw.prepay_id.map(Prepaid::PrepayId),
             Product::Native => raw.code_url.filter(|u| !u.is_empty()).map(Prepaid::CodeUrl),
             Product::H5 => raw.h5_url.filter(|u| !u.is_empty()).map(Prepaid::H5Url),
@@ -362,12 +419,56 @@ impl Prepay {
     }
 }
 
+impl Identity {
+    fn check(&self, encrypted_for: Option<&str>) -> Result<(), FieldError> {
+        const KINDS: [&str; 7] = [
+            "IDCARD",
+            "HONGKONG_MACAO",
+            "HONGKONG_MACAO_RESIDENT",
+            "TAIWAN_RESIDENT",
+            "FOREIGN_RESIDENT",
+            "OVERSEA_PASSPORT",
+            "PHONE_NUMBER",
+        ];
+        one_of("payer.identity.type", &self.kind, &KINDS)?;
+        encrypted("payer.identity.number", &self.number)?;
+        if let Some(name) = &self.name {
+            encrypted("payer.identity.name", name)?;
+        }
+        named_key("payer.identity", encrypted_for)
+    }
+}
+
+/// A sensitive field that went through OAEP: base64 of 256 to 512 bytes. What is not must not be shown in the error.
+pub(crate) fn encrypted(field: &str, value: &str) -> Result<(), FieldError> {
+    if STANDARD.decode(value).is_ok_and(|bytes| (256..=512).contains(&bytes.len())) {
+        return Ok(());
+    }
+    let en = "must be encrypted with WeChat Pay's key (base64 of RSA-OAEP)";
+    Err(FieldError::new(field, "encrypted", "***", en, "须用微信支付的公钥加密（RSA-OAEP 的 base64）"))
+}
+
+/// A request with encrypted fields must say by which key.
+pub(crate) fn named_key(field: &str, encrypted_for: Option<&str>) -> Result<(), FieldError> {
+    if encrypted_for.is_some_and(|serial| !serial.is_empty()) {
+        return Ok(());
+    }
+    let en = "is encrypted: encrypted_for must name the key's serial";
+    Err(FieldError::new(field, "serial_required", "", en, "是加密字段：须在 encrypted_for 指明加密所用公钥的序列号"))
+}
+
 impl Detail {
     fn check(&self) -> Result<(), FieldError> {
         optional("detail.invoice_id", self.invoice_id.as_ref(), 32)?;
         if self.goods_detail.len() > 6000 {
             let count = self.goods_detail.len().to_string();
-            return Err(FieldError::new("detail.goods_detail", "max_items", &count, "has at most 6,000 entries", "最多 6000 项"));
+            return Err(FieldError::new(
+                "detail.goods_detail",
+                "max_items",
+                &count,
+                "has at most 6,000 entries",
+                "最多 6000 项",
+            ));
         }
         for (at, goods) in self.goods_detail.iter().enumerate() {
             let field = |name: &str| format!("detail.goods_detail[{at}].{name}");
@@ -387,21 +488,39 @@ impl Detail {
                 return Err(FieldError::new(&field("quantity"), "minimum", "0", "must be above 0", "须大于 0"));
             }
             if goods.unit_price.get() < 0 {
-                return Err(FieldError::new(&field("unit_price"), "minimum", &goods.unit_price.get().to_string(), "must not be negative", "不能为负"));
+                return Err(FieldError::new(
+                    &field("unit_price"),
+                    "minimum",
+                    &goods.unit_price.get().to_string(),
+                    "must not be negative",
+                    "不能为负",
+                ));
             }
         }
         let bytes = serde_json::to_vec(self).map_or(0, |json| json.len());
         if bytes > 6144 {
-            return Err(FieldError::new("detail", "max_bytes", &bytes.to_string(), "has at most 6,144 bytes of JSON", "JSON 最多 6144 字节"));
+            return Err(FieldError::new(
+                "detail",
+                "max_bytes",
+                &bytes.to_string(),
+                "has at most 6,144 bytes of JSON",
+                "JSON 最多 6144 字节",
+            ));
         }
         Ok(())
     }
 }
 
 impl SceneInfo {
-    fn check(&self) -> Result<(), FieldError> {
+    pub(crate) fn check(&self) -> Result<(), FieldError> {
         if self.payer_client_ip.parse::<std::net::IpAddr>().is_err() {
-            return Err(FieldError::new("scene_info.payer_client_ip", "ip", &self.payer_client_ip, "must be an IPv4 or IPv6 address", "须为 IPv4 或 IPv6 地址"));
+            return Err(FieldError::new(
+                "scene_info.payer_client_ip",
+                "ip",
+                &self.payer_client_ip,
+                "must be an IPv4 or IPv6 address",
+                "须为 IPv4 或 IPv6 地址",
+            ));
         }
         optional("scene_info.device_id", self.device_id.as_ref(), 32)?;
         if let Some(store) = &self.store_info {

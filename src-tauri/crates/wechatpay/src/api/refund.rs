@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use crate::api::objects::RefundObject;
-use crate::api::prepay::{currency, optional, text};
+use crate::api::prepay::{currency, encrypted, named_key, one_of, optional, text};
 use crate::api::{AnswerError, Request, VerifiedAnswer, encoded};
 use crate::error::FieldError;
 use crate::ids::{NotifyUrl, OutRefundNo, OutTradeNo, RefundId, TransactionId};
@@ -96,7 +96,15 @@ impl Refund {
     /// The least that a refund needs.
     pub fn new(of: Of, out_refund_no: OutRefundNo, refund: Fen, total: Fen) -> Self {
         let amount = Amount { refund, total, currency: "CNY".into(), from: Vec::new() };
-        Refund { of, out_refund_no, reason: None, notify_url: None, funds_account: None, amount, goods_detail: Vec::new() }
+        Refund {
+            of,
+            out_refund_no,
+            reason: None,
+            notify_url: None,
+            funds_account: None,
+            amount,
+            goods_detail: Vec::new(),
+        }
     }
 
     /// The HTTP request, its rules checked.
@@ -117,11 +125,24 @@ impl Refund {
         }
         currency("amount.currency", &self.amount.currency)?;
         optional("reason", self.reason.as_ref(), 80)?;
+        if let Some(account) = &self.funds_account {
+            one_of("funds_account", account, &["AVAILABLE", "UNSETTLED"])?;
+        }
+        for (at, from) in self.amount.from.iter().enumerate() {
+            one_of(&format!("amount.from[{at}].account"), &from.account, &["AVAILABLE", "UNAVAILABLE"])?;
+            from.amount.payable(&format!("amount.from[{at}].amount"))?;
+        }
         if !self.amount.from.is_empty() {
             let sum = self.amount.from.iter().try_fold(Fen::default(), |sum, from| sum.checked_add(from.amount));
             if sum != Some(self.amount.refund) {
                 let shown = sum.map_or_else(|| "∞".into(), |s| s.get().to_string());
-                return Err(FieldError::new("amount.from", "sum", &shown, "must add up to amount.refund", "各账户金额之和须等于 amount.refund"));
+                return Err(FieldError::new(
+                    "amount.from",
+                    "sum",
+                    &shown,
+                    "must add up to amount.refund",
+                    "各账户金额之和须等于 amount.refund",
+                ));
             }
         }
         for (at, goods) in self.goods_detail.iter().enumerate() {
@@ -129,8 +150,8 @@ impl Refund {
             optional(&format!("goods_detail[{at}].goods_name"), goods.goods_name.as_ref(), 256)?;
             optional(&format!("goods_detail[{at}].wechatpay_goods_id"), goods.wechatpay_goods_id.as_ref(), 32)?;
         }
-        let body = serde_json::to_vec(self)
-            .map_err(|e| FieldError::new("body", "json", "", e.to_string(), e.to_string()))?;
+        let body =
+            serde_json::to_vec(self).map_err(|e| FieldError::new("body", "json", "", e.to_string(), e.to_string()))?;
         Ok(Request::post("/v3/refund/domestic/refunds", body, "refund"))
     }
 
@@ -211,18 +232,23 @@ impl AbnormalRefund {
     /// # Errors
     /// A bank that is not in the list, or sensitive fields that are not encrypted.
     pub fn request(&self) -> Result<Request, FieldError> {
-        const BANKS: [&str; 15] =
-            ["CMB", "COMM", "ABC", "CCB", "ICBC", "BOC", "PAB", "SPDB", "CITIC", "CEB", "CMBC", "CIB", "GDB", "PSBC", "NBCB"];
+        const BANKS: [&str; 15] = [
+            "CMB", "COMM", "ABC", "CCB", "ICBC", "BOC", "PAB", "SPDB", "CITIC", "CEB", "CMBC", "CIB", "GDB", "PSBC",
+            "NBCB",
+        ];
         if let Destination::UserBankCard { bank_type, bank_account, real_name } = &self.destination {
             if !bank_type.strip_suffix("_DEBIT").is_some_and(|bank| BANKS.contains(&bank)) {
-                return Err(FieldError::new("bank_type", "one_of", bank_type, "must be one of the listed banks with _DEBIT", "须为支持的银行加 _DEBIT"));
+                return Err(FieldError::new(
+                    "bank_type",
+                    "one_of",
+                    bank_type,
+                    "must be one of the listed banks with _DEBIT",
+                    "须为支持的银行加 _DEBIT",
+                ));
             }
-            for (field, value) in [("bank_account", bank_account), ("real_name", real_name)] {
-                // What is not encrypted must not even be shown in the error.
-                if value.len() < 340 || value.len() > 1024 {
-                    return Err(FieldError::new(field, "encrypted", "***", "must be encrypted with WeChat Pay's key", "须用微信支付的公钥加密"));
-                }
-            }
+            encrypted("bank_account", bank_account)?;
+            encrypted("real_name", real_name)?;
+            named_key("bank_account", Some(&self.encrypted_for))?;
         }
         #[derive(Serialize)]
         struct Body<'a> {
@@ -233,7 +259,10 @@ impl AbnormalRefund {
         let body = serde_json::to_vec(&Body { out_refund_no: &self.out_refund_no, destination: &self.destination })
             .map_err(|e| FieldError::new("body", "json", "", e.to_string(), e.to_string()))?;
         let target = format!("/v3/refund/domestic/refunds/{}/apply-abnormal-refund", self.refund_id);
-        Ok(Request { encrypted_for: Some(self.encrypted_for.clone()), ..Request::post(target, body, "abnormal_refund") })
+        Ok(Request {
+            encrypted_for: Some(self.encrypted_for.clone()),
+            ..Request::post(target, body, "abnormal_refund")
+        })
     }
 
     /// The refund.
