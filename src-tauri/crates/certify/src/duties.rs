@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::backend::{Answer, FIVE_SECONDS};
@@ -477,19 +479,18 @@ fn documented_shape(body: &str) -> bool {
     })
 }
 
-/// Changes the ciphertext where the plaintext has the amount: a library that does not finish the decryption would show
-/// another amount as valid, the ones that do refuse it.
+/// Flips one bit of the ciphertext where the plaintext has a harmless letter (GCM is a stream: that letter becomes its
+/// neighbour). A library that does not finish the decryption shows sound JSON; one that does refuses it.
 fn flip_ciphertext(envelope: &mut Value, order: &Order) {
     let plaintext = order.transaction.to_string();
-    let at = plaintext.find("trade_state_desc").unwrap_or(8);
+    let name = "\"bank_type\":\"";
+    let at = plaintext.find(name).map_or(plaintext.len() / 2, |from| from + name.len());
     let Some(text) = envelope.pointer("/resource/ciphertext").and_then(Value::as_str) else { return };
-    let mut characters: Vec<char> = text.chars().collect();
-    // Four base64 characters hold three bytes: the group in which that byte lies.
-    if let Some(c) = characters.get_mut(at / 3 * 4 + 1) {
-        *c = if *c == 'A' { 'B' } else { 'A' };
+    let Ok(mut bytes) = STANDARD.decode(text) else { return };
+    if let Some(byte) = bytes.get_mut(at) {
+        *byte ^= 1;
     }
-    let changed: String = characters.into_iter().collect();
-    set(envelope, "/resource/ciphertext", json!(changed));
+    set(envelope, "/resource/ciphertext", json!(STANDARD.encode(bytes)));
 }
 
 /// The same notification as somebody else's JSON writer would spell it: spacing, `\/`, `\u` escapes, other key order.
