@@ -25,17 +25,12 @@ fn main() {
     build_ui();
     println!("cargo:rerun-if-changed=src/commands/names.rs");
     let commands = tauri_build::AppManifest::new().commands(names::COMMANDS);
-    tauri_build::try_build(tauri_build::Attributes::new().app_manifest(commands))
-        .expect("tauri-build");
+    tauri_build::try_build(tauri_build::Attributes::new().app_manifest(commands)).expect("tauri-build");
 }
 
 fn build_ui() {
     let ui = PathBuf::from(env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("../ui");
-    let inputs: Vec<PathBuf> = UI_INPUTS
-        .iter()
-        .map(|name| ui.join(name))
-        .filter(|path| path.exists())
-        .collect();
+    let inputs: Vec<PathBuf> = UI_INPUTS.iter().map(|name| ui.join(name)).filter(|path| path.exists()).collect();
     for path in &inputs {
         // Only what exists: a path that doesn't would run this script on every build.
         println!("cargo:rerun-if-changed={}", path.display());
@@ -50,20 +45,12 @@ fn build_ui() {
         }
         return;
     }
-    let newest_input = inputs
-        .iter()
-        .map(|path| newest(path))
-        .max()
-        .unwrap_or(SystemTime::UNIX_EPOCH);
+    let newest_input = inputs.iter().map(|path| newest(path)).max().unwrap_or(SystemTime::UNIX_EPOCH);
     if modified(&dist) >= newest_input {
         return;
     }
-    if modified(&ui.join("node_modules/.package-lock.json"))
-        < modified(&ui.join("package-lock.json"))
-    {
-        run(Command::new("npm")
-            .args(["install", "--no-audit", "--no-fund"])
-            .current_dir(&ui));
+    if modified(&ui.join("node_modules/.package-lock.json")) < modified(&ui.join("package-lock.json")) {
+        run(Command::new("npm").args(["install", "--no-audit", "--no-fund"]).current_dir(&ui));
     }
     run(Command::new("npm").args(["run", "build"]).current_dir(&ui));
 }
@@ -73,33 +60,22 @@ fn build_ui() {
 fn placeholder(dist: &Path) {
     let folder = dist.parent().expect("dist/index.html has a parent");
     fs::create_dir_all(folder).expect("ui/dist");
-    fs::write(dist, "<!doctype html><title>The UI is not built</title>")
-        .expect("ui/dist/index.html");
-    let file = fs::File::options()
-        .write(true)
-        .open(dist)
-        .expect("ui/dist/index.html");
-    file.set_modified(SystemTime::UNIX_EPOCH)
-        .expect("date of ui/dist/index.html");
+    fs::write(dist, "<!doctype html><title>The UI is not built</title>").expect("ui/dist/index.html");
+    let file = fs::File::options().write(true).open(dist).expect("ui/dist/index.html");
+    file.set_modified(SystemTime::UNIX_EPOCH).expect("date of ui/dist/index.html");
 }
 
 fn run(command: &mut Command) {
-    let out = command.output().unwrap_or_else(|error| {
-        panic!("{command:?}: {error} (Node.js 20 or newer brings npm: https://nodejs.org)")
-    });
+    let out = command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error} (Node.js 20 or newer brings npm: https://nodejs.org)"));
     if !out.status.success() {
-        panic!(
-            "{command:?}\n{}\n{}",
-            String::from_utf8_lossy(&out.stdout),
-            String::from_utf8_lossy(&out.stderr)
-        );
+        panic!("{command:?}\n{}\n{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
     }
 }
 
 fn modified(path: &Path) -> SystemTime {
-    fs::metadata(path)
-        .and_then(|meta| meta.modified())
-        .unwrap_or(SystemTime::UNIX_EPOCH)
+    fs::metadata(path).and_then(|meta| meta.modified()).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 fn newest(path: &Path) -> SystemTime {
@@ -107,7 +83,5 @@ fn newest(path: &Path) -> SystemTime {
         .into_iter()
         .flatten()
         .flatten()
-        .fold(modified(path), |latest, entry| {
-            latest.max(newest(&entry.path()))
-        })
+        .fold(modified(path), |latest, entry| latest.max(newest(&entry.path())))
 }
