@@ -111,6 +111,27 @@ pub(crate) fn of_key(error: &KeyError, field: &str, what: &str) -> Problem {
             "复制商户平台「API安全」里设置的 APIv3 密钥；不要用 v2 的 API 密钥，也不要做 base64 或十六进制转换。".to_owned(),
             "Copy the APIv3 key that was set under API security in the merchant platform; not the v2 key, and without base64 or hex.".to_owned(),
         ),
+        KeyError::SeveralBlocks(blocks) => (
+            "KEY_SEVERAL",
+            format!("{what} 里有 {blocks} 段 PEM，只能有一段。"),
+            format!("{what} has {blocks} PEM blocks; it must have exactly one."),
+            "证书和私钥分开保存成两个文件，每个文件一段。".to_owned(),
+            "Keep certificate and key in files of their own, one block each.".to_owned(),
+        ),
+        KeyError::NotRsa(_) => (
+            "KEY_NOT_RSA",
+            format!("{what} 不是 RSA 密钥，微信支付用 2048 位 RSA。"),
+            format!("{what} is no RSA key; WeChat Pay's keys are RSA of 2,048 bits."),
+            format!("选商户平台下载的 {what}。"),
+            format!("Choose the {what} that the merchant platform gave you."),
+        ),
+        KeyError::Password => (
+            "KEY_PASSWORD",
+            format!("{what} 打不开：密码应是商户号，和填写的商户号不符。"),
+            format!("{what} does not open: its password is the mchid, and not the one given."),
+            "核对商户号；若改过密码，先导出 apiclient_key.pem 再导入。".to_owned(),
+            "Check the mchid; if somebody changed the password, export apiclient_key.pem first and import that.".to_owned(),
+        ),
         KeyError::Encrypted => (
             "KEY_ENCRYPTED",
             format!("{what} 带有口令。"),

@@ -65,7 +65,9 @@ impl Trust {
         &self.inner.transport
     }
 
-    /// Changes each time that a merchant's set of certificates was brought up to date.
+    /// Changes each time that a merchant's set of certificates was brought up to date. The listener needs no word of
+    /// it: the next profile that anybody asks for has the new set.
+    #[cfg(test)]
     pub(crate) fn refreshed(&self) -> tokio::sync::watch::Receiver<u64> {
         self.inner.refreshed.subscribe()
     }

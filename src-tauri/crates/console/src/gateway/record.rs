@@ -2,6 +2,7 @@
 //! The app secret and the session key of a login are masked before anything is kept.
 
 use super::transport::Sending;
+use crate::store::{ExchangeRaw, ExchangeRow};
 use crate::wire::{SignedLine, SignedText};
 use sha2::{Digest, Sha256};
 use wechatpay::api::{Answer, Request};
@@ -72,6 +73,33 @@ impl ExchangeRecord {
             code: None,
             outcome: "unknown",
         }
+    }
+
+    /// The rows that keep it, under the number of the call's row.
+    pub(crate) fn rows(&self, id: i64) -> (ExchangeRow, ExchangeRaw) {
+        let row = ExchangeRow {
+            id,
+            at: self.at,
+            purpose: self.purpose.clone(),
+            method: self.method.clone(),
+            target: self.target.clone(),
+            status: self.status,
+            code: self.code.clone(),
+            outcome: self.outcome.to_owned(),
+            latency_ms: self.latency_ms,
+            request_id: self.request_id.clone(),
+            out_trade_no: None,
+        };
+        let raw = ExchangeRaw {
+            base_url: self.base_url.clone(),
+            request_headers: self.request_headers.clone(),
+            request_body: self.request_body.clone(),
+            response_headers: self.response_headers.clone(),
+            response_body: self.response_body.clone(),
+            signed: self.signed.clone(),
+            verified: self.verified.clone(),
+        };
+        (row, raw)
     }
 
     /// Adds the answer as it came.

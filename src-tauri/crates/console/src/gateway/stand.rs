@@ -117,7 +117,6 @@ pub(crate) fn certificate_list(outside: &Outside, by: By, list: &[By], api_v3_ke
 /// among those of the same path, and the request.
 pub(crate) struct Stand {
     pub(crate) outside: Outside,
-    pub(crate) store: Store,
     pub(crate) merchants: Merchants,
     pub(crate) trust: Trust,
     pub(crate) gateway: Gateway,
@@ -170,7 +169,7 @@ impl Stand {
         };
         let trust = Trust::with_patience(store.clone(), merchants.clone(), outside.clone(), patience);
         let gateway = Gateway::new(trust.clone());
-        let stand = Stand { outside, store, merchants, trust, gateway, folder, url, seen, _door: door };
+        let stand = Stand { outside, merchants, trust, gateway, folder, url, seen, _door: door };
         stand.merchants.add(stand.input("shop")).await.expect("a merchant");
         stand
     }

@@ -55,12 +55,15 @@ async fn each_mistake_of_an_import_has_its_name_and_writes_nothing() {
         ("KEY_WRONG_KIND", "private_key", |it| it.private_key = secret(b"canary")),
         ("KEY_WRONG_KIND", "private_key", |it| it.private_key = secret(&[0xFF, 0xFE, 0])),
         ("KEY_DAMAGED", "private_key", |it| it.private_key = secret(&fixture!("merchant_key.pem")[..900])),
-        ("KEY_DAMAGED", "private_key", |it| it.private_key = secret(fixture!("ec_key.pem"))),
+        ("KEY_NOT_RSA", "private_key", |it| it.private_key = secret(fixture!("ec_key.pem"))),
+        ("KEY_SEVERAL", "private_key", |it| {
+            it.private_key = secret(&[fixture!("merchant_key.pem"), fixture!("merchant_cert.pem")].concat());
+        }),
         ("KEY_SIZE", "private_key", |it| it.private_key = secret(fixture!("small_key.pem"))),
         ("KEY_ENCRYPTED", "private_key", |it| it.private_key = secret(fixture!("merchant_key_encrypted.pem"))),
         ("KEY_TOO_LARGE", "private_key", |it| it.private_key = secret(&vec![b'A'; 50_000_000])),
         ("KEY_NOT_OF_CERTIFICATE", "private_key", |it| it.private_key = secret(fixture!("other_key.pem"))),
-        ("KEY_DAMAGED", "private_key", |it| {
+        ("KEY_PASSWORD", "private_key", |it| {
             (it.private_key, it.mchid) = (secret(fixture!("merchant.p12")), "1900000002".to_owned());
         }),
         ("KEY_WRONG_KIND", "certificate", |it| it.certificate = Some(text(fixture!("merchant_key.pem")))),

@@ -6,8 +6,9 @@ use crate::console::Console;
 use crate::outside;
 use crate::problem;
 use crate::secret::Secret;
+use crate::store::{NewExchange, StoreError, Tx};
 use crate::vault::VaultStatus;
-use crate::wire::{Bilingual, Event, Merchant, MerchantCheck, Problem};
+use crate::wire::{Bilingual, Event, Merchant, MerchantCheck, Payer, Problem};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use wechatpay::error::FieldError;
@@ -99,7 +100,7 @@ impl Console {
             move || line.read(name)
         })
         .await
-        .map_err(|error| Problem::from(crate::store::StoreError::Other(error.to_string())))??;
+        .map_err(|error| Problem::from(StoreError::Other(error.to_string())))??;
         self.merchant_add(input).await
     }
 
@@ -191,6 +192,42 @@ impl Console {
             signature: signed.signature,
             authorization: signed.authorization,
         })
+    }
+
+    /// Asks WeChat who a mini-program's login code belongs to (`jscode2session`). The session key stays here and is not
+    /// kept; the call is, without it and without the app secret.
+    ///
+    /// # Errors
+    /// `NO_APP_SECRET`; WeChat's `errcode` (40029: the code is used up or wrong); the merchant's and the store's.
+    pub async fn payer_login(&self, m: Option<&str>, js_code: &str) -> Result<Payer, Problem> {
+        if !(1..=128).contains(&js_code.len()) || !js_code.bytes().all(|b| b.is_ascii_graphic()) {
+            let (en, zh) = ("must be the code that wx.login gave", "须为 wx.login 返回的 code");
+            return Err(FieldError::new("code", "charset_1_128", js_code, en, zh).into());
+        }
+        let profile = self.desk.merchants.get(m).await?;
+        let login = self.desk.gateway.login(&profile, js_code).await?;
+        let record = login.record;
+        let about = NewExchange {
+            merchant: profile.name.clone(),
+            mchid: profile.mchid.to_string(),
+            at: record.at,
+            purpose: record.purpose.clone(),
+            method: record.method.clone(),
+            target: record.target.clone(),
+            base_url: record.base_url.clone(),
+            request_body: Vec::new(),
+            out_trade_no: None,
+            order_id: None,
+        };
+        let keep = move |tx: &Tx<'_>| -> Result<i64, StoreError> {
+            let id = tx.exchange_begin(&about)?;
+            let (row, raw) = record.rows(id);
+            tx.exchange_end(id, &row, &raw)?;
+            Ok(id)
+        };
+        let exchange = self.desk.store.write(keep).await?;
+        let session = login.outcome.map_err(|error| self.desk.gateway_problem(&error, exchange))?;
+        Ok(Payer { openid: session.openid.to_string() })
     }
 
     /// How the secrets are kept.
