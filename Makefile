@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 
 BUILD_PACKAGES := build-essential pkg-config
 WINDOW_PACKAGES := $(BUILD_PACKAGES) libwebkit2gtk-4.1-dev libayatana-appindicator3-1
-TEST_PACKAGES := $(WINDOW_PACKAGES) xvfb xauth webkit2gtk-driver dbus dbus-x11 fonts-wqy-microhei
+TEST_PACKAGES := $(WINDOW_PACKAGES) xvfb xauth webkit2gtk-driver dbus dbus-x11 fonts-wqy-microhei curl python3-venv
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 LOCK := ui/package-lock.json
@@ -67,6 +67,7 @@ test:
 	@npm --prefix ui run --silent check
 	$(SAY) "UI: unit tests"
 	@npm --prefix ui run --silent test
+	@scripts/sdks.sh
 	$(SAY) "Rust: build everything once"
 	@cargo build $(QUIET) --workspace --all-targets
 	$(SAY) "Rust: unit tests, journeys, house rules, bindings drift"
