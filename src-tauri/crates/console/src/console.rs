@@ -130,7 +130,8 @@ impl Console {
     pub async fn overview(&self, m: Option<&str>) -> Result<Overview, Problem> {
         let profile = self.desk.merchants.get(m).await?;
         let now = self.desk.outside.now();
-        let dates: Vec<String> = (0..DAYS).rev().map(|ago| time::beijing_date(seconds_before(now, ago * 86_400))).collect();
+        let dates: Vec<String> =
+            (0..DAYS).rev().map(|ago| time::beijing_date(seconds_before(now, ago * 86_400))).collect();
         let (mchid, from) = (profile.mchid.to_string(), dates.first().cloned().unwrap_or_default());
         let read = self.desk.store.read(move |view| {
             let days = view.days_since(&mchid, &from)?;

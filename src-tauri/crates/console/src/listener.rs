@@ -6,6 +6,7 @@ use crate::problem;
 use crate::wire::{Callback, Event, Problem};
 use guitai_door::{Answer, Door, DoorError, Limits, Request};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Mutex, PoisonError};
 use tokio::sync::broadcast;
 use wechatpay::time::Timestamp;
 
@@ -30,6 +31,8 @@ pub struct Listener {
     door: Door,
     paths: Vec<String>,
     console: Console,
+    /// From before the door opened, for the first who asks: no delivery falls between opening and asking.
+    first: Mutex<Option<broadcast::Receiver<Callback>>>,
     patrols: bool,
 }
 
@@ -50,6 +53,7 @@ impl Console {
             let (console, only) = (console.clone(), only.clone());
             async move { answer(&console, only.as_deref(), request).await }
         };
+        let first = Mutex::new(Some(self.desk.deliveries.subscribe()));
         let place = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
         let door = Door::open(place, limits, handler).map_err(closed_door)?;
         let patrols = options.patrol && !self.desk.patrol.running();
@@ -58,7 +62,7 @@ impl Console {
         }
         self.desk.tell([Event::ListenerChanged]);
         let paths = names.iter().map(|name| format!("{NOTIFY}{name}")).collect();
-        Ok(Listener { door, paths, console: self.clone(), patrols })
+        Ok(Listener { door, paths, console: self.clone(), first, patrols })
     }
 }
 
@@ -75,10 +79,11 @@ impl Listener {
         self.paths.clone()
     }
 
-    /// Every delivery from now on, in the order of answering. A reader that is 4,096 behind is told that it missed some.
+    /// Every delivery, in the order of answering: from the opening on for the first who asks, for others from now on. A reader that is 4,096 behind is told that it missed some.
     #[must_use]
     pub fn deliveries(&self) -> broadcast::Receiver<Callback> {
-        self.console.desk.deliveries.subscribe()
+        let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take();
+        first.unwrap_or_else(|| self.console.desk.deliveries.subscribe())
     }
 
     /// Takes no more; answers what is in flight, and ends the patrol if it came with it.

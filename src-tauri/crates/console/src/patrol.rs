@@ -142,7 +142,8 @@ async fn round(console: &Console, all: bool) -> Result<Option<Timestamp>, StoreE
     }
     loop {
         let now = console.desk.outside.now();
-        let due = store.read(move |view| Ok::<_, StoreError>((view.orders_due(now, ROWS)?, view.refunds_due(now, ROWS)?)));
+        let due =
+            store.read(move |view| Ok::<_, StoreError>((view.orders_due(now, ROWS)?, view.refunds_due(now, ROWS)?)));
         let (orders, refunds) = due.await?;
         if orders.is_empty() && refunds.is_empty() {
             return store.read(|view| view.patrol_next()).await;
@@ -170,7 +171,12 @@ async fn room(asking: &mut JoinSet<()>) {
 }
 
 /// The next turn is set before the question: one that never comes back must not be asked again at once.
-async fn put_off(console: &Console, orders: &[OrderRow], refunds: &[RefundRow], now: Timestamp) -> Result<(), StoreError> {
+async fn put_off(
+    console: &Console,
+    orders: &[OrderRow],
+    refunds: &[RefundRow],
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let orders: Vec<_> = orders
         .iter()
         .map(|order| {

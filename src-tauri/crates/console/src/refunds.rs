@@ -33,7 +33,12 @@ impl Console {
     /// `ORDER_NOT_FOUND`, `ORDER_NOT_PAID`, `REFUND_EXCEEDS` (with what remains), `REFUND_TOO_LATE` (365 days),
     /// `REFUND_TOO_MANY` (50 parts), `REFUND_OUTCOME_UNKNOWN` (an earlier one is not clear yet), `REFUND_NO_USED`,
     /// `INVALID_FIELD`, `LIVE_READ_ONLY`; WeChat Pay's own codes.
-    pub async fn order_refund(&self, m: Option<&str>, out_trade_no: &str, input: RefundInput) -> Result<Refund, Problem> {
+    pub async fn order_refund(
+        &self,
+        m: Option<&str>,
+        out_trade_no: &str,
+        input: RefundInput,
+    ) -> Result<Refund, Problem> {
         let profile = self.desk.merchants.get(m).await?;
         profile.may_write()?;
         let order = self.order_row(profile.mchid.as_str(), out_trade_no).await?;
@@ -159,7 +164,9 @@ fn failed(
     let (kind, detail) = if error.outcome_is_unknown() {
         (Kind::Refund, format!("{} UNKNOWN", refund.out_refund_no))
     } else {
-        if refund.status == RefundState::Unknown && (unknown_there || !matches!(error, GatewayError::Unreachable { .. })) {
+        if refund.status == RefundState::Unknown
+            && (unknown_there || !matches!(error, GatewayError::Unreachable { .. }))
+        {
             tx.refund_move(refund, RefundState::Refused, &RefundFacts::default())?;
             tx.refund_set_patrol(refund.id, None, 0)?;
         }
@@ -384,7 +391,10 @@ fn judge(
     if let Some(paid_by) = paid_by
         && paid_by != news.transaction_id
     {
-        return Ok(Some(contrary("state_allows", format!("transaction {}, the order's is {paid_by}", news.transaction_id))));
+        return Ok(Some(contrary(
+            "state_allows",
+            format!("transaction {}, the order's is {paid_by}", news.transaction_id),
+        )));
     }
     if order.state.on(News::Refunded) == Turn::<State>::Forbidden {
         return Ok(Some(contrary("state_allows", format!("refunded, but the order is {}", order.state.as_str()))));

@@ -9,7 +9,10 @@ use crate::wire::{Bilingual, Problem};
 pub(super) fn reason(row: &CallbackRow, raw: &CallbackRaw) -> Option<(Bilingual, Bilingual)> {
     if !raw.intact {
         return Some((
-            both("保存的原始内容已与收到时不同：磁盘损坏，或文件被改动。", "The kept bytes differ from what came: the disk is failing, or the file was changed."),
+            both(
+                "保存的原始内容已与收到时不同：磁盘损坏，或文件被改动。",
+                "The kept bytes differ from what came: the disk is failing, or the file was changed.",
+            ),
             both("检查磁盘，从备份恢复，并查询相关订单。", "Check the disk, restore a backup, and query the order."),
         ));
     }
@@ -126,7 +129,10 @@ pub(super) fn not_verifiable(row: &CallbackRow) -> Problem {
         "改为查询订单：查询结果同样可信。",
         "Query the order instead; its answer is as good.",
     )
-    .with_why("签名所用的证书已不受信任，或保存的内容已损坏。", "The certificate that signed it is not trusted any more, or the kept bytes have rotted.")
+    .with_why(
+        "签名所用的证书已不受信任，或保存的内容已损坏。",
+        "The certificate that signed it is not trusted any more, or the kept bytes have rotted.",
+    )
 }
 
 /// Judged anew, with the same end.

@@ -109,9 +109,7 @@ pub(super) fn judge(
             let status = if rejection.malformed() { 400 } else { 401 };
             Ok(Judged::new(opened, Verdict::Rejected, status).reason(rejection.slug()))
         }
-        Err(Refusal::Undecryptable { .. }) => {
-            Ok(Judged::new(opened, Verdict::Failed, 500).reason("resource_decrypts"))
-        }
+        Err(Refusal::Undecryptable { .. }) => Ok(Judged::new(opened, Verdict::Failed, 500).reason("resource_decrypts")),
         Err(Refusal::NotUnderstood { plaintext, .. }) => {
             let mut judged = Judged::new(opened, Verdict::Held, 204).reason("not_understood");
             judged.out_trade_no = plaintext.as_deref().and_then(number_in);
@@ -185,9 +183,8 @@ fn orders(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     judged.out_trade_no = all.first().map(|facts| facts.out_trade_no.clone());
-    judged.amount = all
-        .iter()
-        .try_fold(0_i64, |sum, facts| sum.checked_add(facts.total.map_or(0, |total| total.get())));
+    judged.amount =
+        all.iter().try_fold(0_i64, |sum, facts| sum.checked_add(facts.total.map_or(0, |total| total.get())));
     let mut rows = Vec::with_capacity(all.len());
     for facts in all {
         let row = tx.order(profile.mchid.as_str(), &facts.out_trade_no)?;
@@ -197,7 +194,8 @@ fn orders(
     for (row, facts) in &rows {
         let appid = row.as_ref().map_or(profile.appid.as_str(), |row| row.appid.as_str());
         if facts.mchid != profile.mchid.as_str() || facts.appid != appid {
-            let detail = format!("mchid {}, appid {}; ours are {} and {appid}", facts.mchid, facts.appid, profile.mchid);
+            let detail =
+                format!("mchid {}, appid {}; ours are {} and {appid}", facts.mchid, facts.appid, profile.mchid);
             return hold(tx, profile, judged, row.as_ref(), ("merchant_matches", &detail), (id, now));
         }
     }

@@ -288,11 +288,7 @@ impl Receipt {
 }
 
 fn received(callback: &Callback) -> Event {
-    Event::CallbackReceived {
-        merchant: callback.merchant.clone(),
-        id: callback.id.clone(),
-        verdict: callback.verdict,
-    }
+    Event::CallbackReceived { merchant: callback.merchant.clone(), id: callback.id.clone(), verdict: callback.verdict }
 }
 
 fn keep(tx: &Tx<'_>, incoming: &Incoming) -> Result<(CallbackRow, Vec<Event>), StoreError> {

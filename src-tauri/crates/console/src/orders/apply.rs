@@ -160,9 +160,7 @@ pub(crate) fn take_turn(
 ) -> Result<Taken, StoreError> {
     match order.state.on(news) {
         Turn::Stay => Ok(Taken::Known),
-        Turn::Forbidden => {
-            Ok(contrary("state_allows", format!("{news:?}, but the order is {}", order.state.as_str())))
-        }
+        Turn::Forbidden => Ok(contrary("state_allows", format!("{news:?}, but the order is {}", order.state.as_str()))),
         Turn::To(next) => {
             tx.order_move(order.id, order.state, next)?;
             order.state = next;

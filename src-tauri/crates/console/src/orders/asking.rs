@@ -4,10 +4,10 @@
 use super::show::{exchange_id, parse_id, shown_exchange};
 use super::{no_cursor, page_size};
 use crate::console::{Console, Desk};
-use crate::gateway::{ExchangeRecord, GatewayError, Sent};
+use crate::gateway::{GatewayError, Sent};
 use crate::merchants::Profile;
 use crate::problem;
-use crate::store::{ExchangeRaw, ExchangeRow, NewExchange, OrderRow, StoreError, Tx};
+use crate::store::{NewExchange, OrderRow, StoreError, Tx};
 use crate::wire::{Exchange, ExchangeSummary, Page, Problem};
 use std::sync::Arc;
 use wechatpay::api::{Request, VerifiedAnswer};
@@ -70,44 +70,24 @@ impl Asked {
 
     /// Keeps every attempt; returns the row of the last, the one that decided.
     pub(crate) fn keep(&self, tx: &Tx<'_>) -> Result<i64, StoreError> {
-        let mut row = self.begun;
-        let mut first = true;
-        for record in self.sent.earlier.iter().chain([&self.sent.record]) {
-            if !first {
-                row = tx.exchange_begin(&NewExchange { at: record.at, ..self.about.clone() })?;
-            }
-            first = false;
-            let (summary, raw) = kept(row, record);
+        for record in &self.sent.earlier {
+            // an attempt before the last, or a download of certificates in between: a row of its own
+            let row = tx.exchange_begin(&NewExchange {
+                at: record.at,
+                purpose: record.purpose.clone(),
+                method: record.method.clone(),
+                target: record.target.clone(),
+                base_url: record.base_url.clone(),
+                request_body: record.request_body.clone(),
+                ..self.about.clone()
+            })?;
+            let (summary, raw) = record.rows(row);
             tx.exchange_end(row, &summary, &raw)?;
         }
-        Ok(row)
+        let (summary, raw) = self.sent.record.rows(self.begun);
+        tx.exchange_end(self.begun, &summary, &raw)?;
+        Ok(self.begun)
     }
-}
-
-fn kept(id: i64, record: &ExchangeRecord) -> (ExchangeRow, ExchangeRaw) {
-    let row = ExchangeRow {
-        id,
-        at: record.at,
-        purpose: record.purpose.clone(),
-        method: record.method.clone(),
-        target: record.target.clone(),
-        status: record.status,
-        code: record.code.clone(),
-        outcome: record.outcome.to_owned(),
-        latency_ms: record.latency_ms,
-        request_id: record.request_id.clone(),
-        out_trade_no: None,
-    };
-    let raw = ExchangeRaw {
-        base_url: record.base_url.clone(),
-        request_headers: record.request_headers.clone(),
-        request_body: record.request_body.clone(),
-        response_headers: record.response_headers.clone(),
-        response_body: record.response_body.clone(),
-        signed: record.signed.clone(),
-        verified: record.verified.clone(),
-    };
-    (row, raw)
 }
 
 impl Console {
@@ -124,8 +104,7 @@ impl Console {
         let profile = self.desk.merchants.get(m).await?;
         let after = after.map(|text| parse_id(text, "ex_").ok_or_else(|| no_cursor(text))).transpose()?;
         let mchid = profile.mchid.to_string();
-        let (rows, more) =
-            self.desk.store.read(move |view| view.exchanges(&mchid, page_size(limit), after)).await?;
+        let (rows, more) = self.desk.store.read(move |view| view.exchanges(&mchid, page_size(limit), after)).await?;
         let next = rows.last().filter(|_| more).map(|row| exchange_id(row.id));
         Ok(Page { items: rows.iter().map(shown_exchange).collect(), next })
     }

@@ -197,9 +197,9 @@ fn parse_state(name: &str) -> Result<State, Problem> {
 }
 
 fn parse_cursor(text: &str) -> Result<OrderCursor, Problem> {
-    let cursor = text.rsplit_once('-').and_then(|(created_at, id)| {
-        Some(OrderCursor { created_at: created_at.parse().ok()?, id: id.parse().ok()? })
-    });
+    let cursor = text
+        .rsplit_once('-')
+        .and_then(|(created_at, id)| Some(OrderCursor { created_at: created_at.parse().ok()?, id: id.parse().ok()? }));
     cursor.ok_or_else(|| no_cursor(text))
 }
 

@@ -3,9 +3,9 @@
 
 use super::apply::{self, Taken};
 use super::asking::Asked;
+use super::notify_url;
 use super::show::shown;
 use super::state::News;
-use super::notify_url;
 use crate::console::{Console, seconds_before};
 use crate::gateway::GatewayError;
 use crate::journal::{Kind, Line, Source};
@@ -206,13 +206,8 @@ fn call(profile: &Profile, order: &OrderRow, via: Via) -> Result<Prepay, FieldEr
     }
     if via == Via::H5 {
         // The payer's own address isn't known at a desk; WeChat Pay checks it when the page is opened.
-        let h5_info = H5Info {
-            kind: "Wap".to_owned(),
-            app_name: None,
-            app_url: None,
-            bundle_id: None,
-            package_name: None,
-        };
+        let h5_info =
+            H5Info { kind: "Wap".to_owned(), app_name: None, app_url: None, bundle_id: None, package_name: None };
         call.scene_info = Some(SceneInfo {
             payer_client_ip: "127.0.0.1".to_owned(),
             device_id: None,

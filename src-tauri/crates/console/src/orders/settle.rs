@@ -59,7 +59,12 @@ impl Console {
         Ok(closed.await?)
     }
 
-    async fn close_there(&self, m: Option<&str>, profile: &Arc<Profile>, order: &OrderRow) -> Result<OrderRow, Problem> {
+    async fn close_there(
+        &self,
+        m: Option<&str>,
+        profile: &Arc<Profile>,
+        order: &OrderRow,
+    ) -> Result<OrderRow, Problem> {
         let call = Close { mchid: Mchid::parse(&order.mchid)?, out_trade_no: OutTradeNo::parse(&order.out_trade_no)? };
         let (id, began) = (order.id, self.desk.outside.now());
         let before = move |tx: &crate::store::Tx<'_>| {

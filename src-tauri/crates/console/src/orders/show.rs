@@ -1,8 +1,8 @@
 //! Rows as people and programs see them: instants as text, our ids as words, nothing decided.
 
 use crate::store::{CallbackRow, ExchangeRow, JournalRow, OrderRow, RefundRow};
-use crate::wire::{Amount, Callback, ExchangeSummary, Order, Payer, Refund, RefundAmount, TimelineEntry};
 use crate::visible;
+use crate::wire::{Amount, Callback, ExchangeSummary, Order, Payer, Refund, RefundAmount, TimelineEntry};
 use wechatpay::time::{self, Timestamp};
 
 /// RFC 3339 in Beijing time; with milliseconds where there are any.
@@ -65,11 +65,7 @@ pub(crate) fn shown_refund(refund: &RefundRow, out_trade_no: &str) -> Refund {
         refund_id: refund.refund_id.clone(),
         out_trade_no: out_trade_no.to_owned(),
         status: refund.status.as_str().to_owned(),
-        amount: RefundAmount {
-            refund: refund.refund.get(),
-            total: refund.total.get(),
-            currency: "CNY".to_owned(),
-        },
+        amount: RefundAmount { refund: refund.refund.get(), total: refund.total.get(), currency: "CNY".to_owned() },
         reason: refund.reason.clone(),
         created_at: shown_time(refund.created_at),
         success_time: refund.success_time.map(shown_time),

@@ -93,12 +93,9 @@ impl State {
     pub(crate) fn is_paid(self) -> bool {
         match self {
             State::Success | State::Refund => true,
-            State::Created
-            | State::Notpay
-            | State::Userpaying
-            | State::Payerror
-            | State::Closed
-            | State::Revoked => false,
+            State::Created | State::Notpay | State::Userpaying | State::Payerror | State::Closed | State::Revoked => {
+                false
+            }
         }
     }
 

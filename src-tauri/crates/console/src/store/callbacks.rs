@@ -111,8 +111,7 @@ impl View<'_> {
         sql.push_str(" ORDER BY id DESC LIMIT ?");
         values.push(i64::try_from(query.limit).unwrap_or(i64::MAX).saturating_add(1).into());
         let mut rows = self.conn.prepare_cached(&sql)?;
-        let mut found: Vec<CallbackRow> =
-            rows.query_map(params_from_iter(values), read)?.collect::<Result<_, _>>()?;
+        let mut found: Vec<CallbackRow> = rows.query_map(params_from_iter(values), read)?.collect::<Result<_, _>>()?;
         let more = found.len() > query.limit;
         found.truncate(query.limit);
         Ok((found, more))

@@ -88,15 +88,24 @@ impl From<StoreError> for Problem {
             ),
             StoreError::Locked => (
                 "STORE_LOCKED",
-                text("数据文件正被另一个程序占用，这次没有保存。", "Another process keeps the store locked; this was not saved."),
+                text(
+                    "数据文件正被另一个程序占用，这次没有保存。",
+                    "Another process keeps the store locked; this was not saved.",
+                ),
                 None,
-                text("等另一个窗口或命令完成后再试。", "Wait for the other window or command to finish, then try again."),
+                text(
+                    "等另一个窗口或命令完成后再试。",
+                    "Wait for the other window or command to finish, then try again.",
+                ),
             ),
             StoreError::DiskFull => (
                 "DISK_FULL",
                 text("磁盘已满，这次没有保存。", "The disk is full; this was not saved."),
                 Some(text("数据文件所在的磁盘没有剩余空间。", "There is no room left where the store lives.")),
-                text("腾出磁盘空间后再试；微信支付会重新发送未应答的回调。", "Free some space and try again; WeChat Pay sends unanswered callbacks again."),
+                text(
+                    "腾出磁盘空间后再试；微信支付会重新发送未应答的回调。",
+                    "Free some space and try again; WeChat Pay sends unanswered callbacks again.",
+                ),
             ),
             StoreError::NotWritable { path, reason } => {
                 let place = path.display();
@@ -114,10 +123,15 @@ impl From<StoreError> for Problem {
                 "STORE_NEWER",
                 text(
                     &format!("数据文件由更新版本的程序写入（版本 {found}，本程序最高支持 {known}），未作任何改动。"),
-                    &format!("A newer version of the program wrote this store (schema {found}, this one knows {known}); it was not touched."),
+                    &format!(
+                        "A newer version of the program wrote this store (schema {found}, this one knows {known}); it was not touched."
+                    ),
                 ),
                 None,
-                text("请升级程序，或用 --data-dir 换一个目录。", "Update the program, or choose another folder with --data-dir."),
+                text(
+                    "请升级程序，或用 --data-dir 换一个目录。",
+                    "Update the program, or choose another folder with --data-dir.",
+                ),
             ),
             StoreError::Foreign { path } => (
                 "STORE_FOREIGN",
@@ -126,7 +140,10 @@ impl From<StoreError> for Problem {
                     &format!("{} is not a store of this program; it was not touched.", path.display()),
                 ),
                 None,
-                text("移走该文件，或用 --data-dir 换一个目录。", "Move that file away, or choose another folder with --data-dir."),
+                text(
+                    "移走该文件，或用 --data-dir 换一个目录。",
+                    "Move that file away, or choose another folder with --data-dir.",
+                ),
             ),
             StoreError::Damaged(said) => (
                 "STORE_DAMAGED",
@@ -153,7 +170,10 @@ impl From<StoreError> for Problem {
                 "STORE_FAILED",
                 text("读写数据文件失败，这次没有保存。", "Reading or writing the store failed; this was not saved."),
                 Some(text(&format!("SQLite 返回：{said}"), &format!("SQLite says: {said}"))),
-                text("请重试；若反复出现，请检查磁盘并保留数据文件。", "Try again; if it comes back, check the disk and keep the data file."),
+                text(
+                    "请重试；若反复出现，请检查磁盘并保留数据文件。",
+                    "Try again; if it comes back, check the disk and keep the data file.",
+                ),
             ),
         };
         Problem { code: code.to_owned(), message, why, hint, field: None, gateway: None }

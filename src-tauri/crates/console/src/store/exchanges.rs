@@ -51,8 +51,7 @@ pub(crate) struct NewExchange {
     pub(crate) order_id: Option<i64>,
 }
 
-const COLUMNS: &str =
-    "id, at, purpose, method, target, status, code, outcome, latency_ms, request_id, out_trade_no";
+const COLUMNS: &str = "id, at, purpose, method, target, status, code, outcome, latency_ms, request_id, out_trade_no";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<ExchangeRow> {
     Ok(ExchangeRow {
@@ -96,8 +95,7 @@ impl View<'_> {
         sql.push_str(" ORDER BY id DESC LIMIT ?");
         values.push(i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1).into());
         let mut rows = self.conn.prepare_cached(&sql)?;
-        let mut found: Vec<ExchangeRow> =
-            rows.query_map(params_from_iter(values), read)?.collect::<Result<_, _>>()?;
+        let mut found: Vec<ExchangeRow> = rows.query_map(params_from_iter(values), read)?.collect::<Result<_, _>>()?;
         let more = found.len() > limit;
         found.truncate(limit);
         Ok((found, more))
@@ -163,26 +161,13 @@ impl Tx<'_> {
     }
 
     /// What came of the call.
-    pub(crate) fn exchange_end(
-        &self,
-        id: i64,
-        row: &ExchangeRow,
-        raw: &ExchangeRaw,
-    ) -> Result<(), StoreError> {
+    pub(crate) fn exchange_end(&self, id: i64, row: &ExchangeRow, raw: &ExchangeRaw) -> Result<(), StoreError> {
         self.conn
             .prepare_cached(
                 "UPDATE exchanges SET at = ?2, status = ?3, code = ?4, outcome = ?5, latency_ms = ?6, request_id = ?7
                  WHERE id = ?1",
             )?
-            .execute(params![
-                id,
-                millis(row.at),
-                row.status,
-                row.code,
-                row.outcome,
-                row.latency_ms,
-                row.request_id,
-            ])?;
+            .execute(params![id, millis(row.at), row.status, row.code, row.outcome, row.latency_ms, row.request_id,])?;
         self.conn
             .prepare_cached(
                 "UPDATE exchange_raw SET base_url = ?2, request_headers = ?3, request_body = ?4, response_headers = ?5,

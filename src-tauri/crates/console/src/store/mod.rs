@@ -80,12 +80,7 @@ impl Store {
         let connection = open::writing(&file)?;
         let writer = Writer::start(connection, open::writing(&file)?)?;
         Ok(Store {
-            inner: Arc::new(Inner {
-                file,
-                writer,
-                readers: Mutex::new(Vec::new()),
-                reading: Semaphore::new(READERS),
-            }),
+            inner: Arc::new(Inner { file, writer, readers: Mutex::new(Vec::new()), reading: Semaphore::new(READERS) }),
         })
     }
 
@@ -97,10 +92,7 @@ impl Store {
     /// # Errors
     /// The job's own error (nothing of it was kept), or a [`StoreError`]: [`StoreError::Busy`] at once when 8,192
     /// jobs wait already.
-    pub(crate) async fn write<T, E>(
-        &self,
-        job: impl FnMut(&Tx<'_>) -> Result<T, E> + Send + 'static,
-    ) -> Result<T, E>
+    pub(crate) async fn write<T, E>(&self, job: impl FnMut(&Tx<'_>) -> Result<T, E> + Send + 'static) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
@@ -112,10 +104,7 @@ impl Store {
     ///
     /// # Errors
     /// The job's own, or a [`StoreError`].
-    pub(crate) async fn read<T, E>(
-        &self,
-        job: impl FnOnce(&View<'_>) -> Result<T, E> + Send + 'static,
-    ) -> Result<T, E>
+    pub(crate) async fn read<T, E>(&self, job: impl FnOnce(&View<'_>) -> Result<T, E> + Send + 'static) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
@@ -129,10 +118,7 @@ impl Store {
 
     /// The same as [`Store::read`] for tests that have no runtime.
     #[cfg(test)]
-    pub(crate) fn read_now<T, E: From<StoreError>>(
-        &self,
-        job: impl FnOnce(&View<'_>) -> Result<T, E>,
-    ) -> Result<T, E> {
+    pub(crate) fn read_now<T, E: From<StoreError>>(&self, job: impl FnOnce(&View<'_>) -> Result<T, E>) -> Result<T, E> {
         self.inner.read(job)
     }
 
@@ -162,10 +148,7 @@ impl Inner {
         self.readers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn read<T, E: From<StoreError>>(
-        &self,
-        job: impl FnOnce(&View<'_>) -> Result<T, E>,
-    ) -> Result<T, E> {
+    fn read<T, E: From<StoreError>>(&self, job: impl FnOnce(&View<'_>) -> Result<T, E>) -> Result<T, E> {
         let kept = self.lock_readers().pop();
         let mut connection = match kept {
             Some(connection) => connection,

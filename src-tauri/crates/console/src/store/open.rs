@@ -1,7 +1,7 @@
 //! Finding, judging and opening the file: who may use it, with which pragmas.
 
-use super::schema;
 use super::StoreError;
+use super::schema;
 use rusqlite::{Connection, OpenFlags};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -63,10 +63,9 @@ fn judge_header(file: &Path) -> Result<(), StoreError> {
     let mut header = Vec::with_capacity(100);
     match std::fs::File::open(file) {
         Ok(open) => {
-            open.take(100).read_to_end(&mut header).map_err(|error| StoreError::NotWritable {
-                path: file.to_owned(),
-                reason: error.to_string(),
-            })?;
+            open.take(100)
+                .read_to_end(&mut header)
+                .map_err(|error| StoreError::NotWritable { path: file.to_owned(), reason: error.to_string() })?;
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(error) => {
@@ -114,10 +113,8 @@ pub(super) fn writing(file: &Path) -> Result<Connection, StoreError> {
 
 /// A connection that can't write.
 pub(super) fn reading(file: &Path) -> Result<Connection, StoreError> {
-    let connection = Connection::open_with_flags(
-        file,
-        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )?;
+    let connection =
+        Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "query_only", true)?;
     connection.pragma_update(None, "cache_size", -16_384)?;

@@ -137,10 +137,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<OrderRow> {
             _ => None,
         },
         refunded: Fen::new(row.get(20)?),
-        callback_verdict: row
-            .get::<_, Option<String>>(21)?
-            .as_deref()
-            .and_then(super::callbacks::verdict_named),
+        callback_verdict: row.get::<_, Option<String>>(21)?.as_deref().and_then(super::callbacks::verdict_named),
         unknown_since: optional_time(22)?,
         created_at: instant(row.get(23)?),
         prepaid_at: optional_time(24)?,
@@ -189,14 +186,11 @@ impl View<'_> {
         let asked = i64::try_from(query.limit).unwrap_or(i64::MAX).saturating_add(1);
         values.push(asked.into());
         let mut rows = self.conn.prepare_cached(&sql)?;
-        let mut found: Vec<OrderRow> =
-            rows.query_map(params_from_iter(values), read)?.collect::<Result<_, _>>()?;
+        let mut found: Vec<OrderRow> = rows.query_map(params_from_iter(values), read)?.collect::<Result<_, _>>()?;
         let more = found.len() > query.limit;
         found.truncate(query.limit);
-        let next = found
-            .last()
-            .filter(|_| more)
-            .map(|last| OrderCursor { created_at: millis(last.created_at), id: last.id });
+        let next =
+            found.last().filter(|_| more).map(|last| OrderCursor { created_at: millis(last.created_at), id: last.id });
         Ok((found, next))
     }
 
@@ -352,10 +346,8 @@ impl Tx<'_> {
     /// Every order that still waits for an answer becomes due now: what came while nobody listened is found at start.
     pub(crate) fn patrol_all_due(&self, now: Timestamp) -> Result<(), StoreError> {
         for table in ["orders", "refunds"] {
-            self.conn.execute(
-                &format!("UPDATE {table} SET patrol_at = ?1 WHERE patrol_at > ?1"),
-                params![millis(now)],
-            )?;
+            self.conn
+                .execute(&format!("UPDATE {table} SET patrol_at = ?1 WHERE patrol_at > ?1"), params![millis(now)])?;
         }
         Ok(())
     }

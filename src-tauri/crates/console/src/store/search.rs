@@ -27,11 +27,7 @@ pub(super) fn remember(
 }
 
 /// The condition that goes behind `WHERE mchid = ?`, and its values.
-pub(super) fn condition(
-    connection: &Connection,
-    mchid: &str,
-    text: &str,
-) -> Result<(String, Vec<Value>), StoreError> {
+pub(super) fn condition(connection: &Connection, mchid: &str, text: &str) -> Result<(String, Vec<Value>), StoreError> {
     let own = |text: &str| Value::from(text.to_owned());
     let (from, below) = prefix_range(text);
     let mut ways = vec![

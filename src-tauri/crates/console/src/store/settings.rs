@@ -20,7 +20,9 @@ impl Tx<'_> {
         match value {
             Some(value) => self
                 .conn
-                .prepare_cached("INSERT INTO settings VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value")?
+                .prepare_cached(
+                    "INSERT INTO settings VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value",
+                )?
                 .execute([key, value])?,
             None => self.conn.prepare_cached("DELETE FROM settings WHERE key = ?1")?.execute([key])?,
         };

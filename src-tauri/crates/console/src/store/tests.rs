@@ -146,7 +146,14 @@ async fn pages_meet_without_gap_or_overlap() {
         new.created_at = at(i64::try_from(number / 5).unwrap_or(0));
         store.write(move |tx| tx.order_insert(&new)).await.expect("inserts");
     }
-    for (search, want) in [(None, 57), (Some("火锅"), 19), (Some("GT000000001"), 10), (Some("coffee bea"), 19), (Some("没有"), 0), (Some("'\"*"), 0)] {
+    for (search, want) in [
+        (None, 57),
+        (Some("火锅"), 19),
+        (Some("GT000000001"), 10),
+        (Some("coffee bea"), 19),
+        (Some("没有"), 0),
+        (Some("'\"*"), 0),
+    ] {
         let (mut seen, mut after) = (Vec::new(), None);
         loop {
             let query = page(Some(State::Created), search, 7, after);
@@ -175,7 +182,9 @@ fn what_is_not_ours_is_not_touched() {
         let connection = rusqlite::Connection::open(path).expect("opens");
         connection.execute_batch("CREATE TABLE photos (x TEXT)").expect("table");
     };
-    let text = |path: &std::path::Path| std::fs::write(path, "a letter, not a database, long enough to have a header ".repeat(4)).expect("writes");
+    let text = |path: &std::path::Path| {
+        std::fs::write(path, "a letter, not a database, long enough to have a header ".repeat(4)).expect("writes")
+    };
     let cases: [(&str, &dyn Fn(&std::path::Path)); 3] = [("newer", &newer), ("foreign", &foreign), ("text", &text)];
     for (name, make) in cases {
         let folder = tempfile::tempdir().expect("folder");
@@ -183,7 +192,9 @@ fn what_is_not_ours_is_not_touched() {
         make(&file);
         let before = std::fs::read(&file).expect("reads");
         match (name, Store::open(folder.path()).err()) {
-            ("newer", Some(StoreError::Newer { found, known })) => assert_eq!((found, known), (schema::NEWEST + 1, schema::NEWEST)),
+            ("newer", Some(StoreError::Newer { found, known })) => {
+                assert_eq!((found, known), (schema::NEWEST + 1, schema::NEWEST))
+            }
             ("foreign" | "text", Some(StoreError::Foreign { path })) => assert_eq!(path, file),
             (_, other) => panic!("{name}: {other:?}"),
         }
@@ -231,7 +242,9 @@ fn money_and_states_outside_their_rules_are_refused_by_the_file_itself() {
         )
     };
     assert!(insert("NOTPAY", 1, 1).is_ok());
-    for (state, total, refunded) in [("NOTPAY", 0, 0), ("NOTPAY", -1, 0), ("PAID", 1, 0), ("SUCCESS", 10, 11), ("SUCCESS", 10, -1)] {
+    for (state, total, refunded) in
+        [("NOTPAY", 0, 0), ("NOTPAY", -1, 0), ("PAID", 1, 0), ("SUCCESS", 10, 11), ("SUCCESS", 10, -1)]
+    {
         assert!(insert(state, total, refunded).is_err(), "{state} {total} {refunded}");
     }
 }
@@ -436,7 +449,9 @@ fn killed_in_a_storm_everything_acknowledged_is_there() {
         let lost: Vec<_> = acknowledged.difference(&there).collect();
         assert!(lost.is_empty(), "round {round}: {lost:?}");
         from = there.iter().max().map_or(from, |newest| newest + 1);
-        let sound: String = store.read_now(|view| Ok::<_, StoreError>(view.conn.query_row("PRAGMA integrity_check", [], |row| row.get(0))?)).expect("checks");
+        let sound: String = store
+            .read_now(|view| Ok::<_, StoreError>(view.conn.query_row("PRAGMA integrity_check", [], |row| row.get(0))?))
+            .expect("checks");
         assert_eq!(sound, "ok");
     }
     assert!(acknowledged.len() >= 600);

@@ -95,10 +95,7 @@ impl Writer {
         Ok(Writer { queue, threads: Mutex::new(vec![writer, checkpointer]) })
     }
 
-    pub(super) async fn write<T, E>(
-        &self,
-        job: impl FnMut(&Tx<'_>) -> Result<T, E> + Send + 'static,
-    ) -> Result<T, E>
+    pub(super) async fn write<T, E>(&self, job: impl FnMut(&Tx<'_>) -> Result<T, E> + Send + 'static) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
