@@ -42,7 +42,7 @@ fn words(arguments: &[String]) -> Vec<&str> {
 #[test]
 fn a_profile_lives_from_add_to_remove() {
     let guitai = Guitai::new();
-    let secret = guitai.file("appsecret", "the-app-secret-of-this-test");
+    let secret = guitai.file("appsecret", "appsecretofthistest0123456789abc");
     let added = guitai.run(&[words(&add(&guitai, "shop", &["--app-secret-file", &secret])), vec!["--json"]].concat());
     assert_eq!(added.status, Some(0), "{}\n{}", added.stdout, added.stderr);
     let merchant = added.document();
@@ -55,7 +55,7 @@ fn a_profile_lives_from_add_to_remove() {
 
     let shown = guitai.run(&["merchant", "show", "shop"]);
     for said in [&added.stdout, &added.stderr, &shown.stdout, &guitai.json(&["merchant", "list"]).to_string()] {
-        for canary in [API_V3_KEY, "the-app-secret-of-this-test", "PRIVATE KEY"] {
+        for canary in [API_V3_KEY, "appsecretofthistest0123456789abc", "PRIVATE KEY"] {
             assert!(!said.contains(canary), "{canary} is told: {said}");
         }
     }

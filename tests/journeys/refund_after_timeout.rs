@@ -12,10 +12,12 @@ async fn a_lost_answer_never_refunds_twice() {
         let no = house.prepaid(1000).await;
         house.pay(&no, "SUCCESS", true).await;
         assert_eq!(house.delivery().await.verdict, Verdict::Applied);
-        house.fault("POST", "/v3/refund/domestic/refunds", fault, 1).await;
+        house.fault("POST", "/v3/refund/domestic/refunds", fault, 50).await;
         let input = RefundInput { amount: Some(Fen::new(400)), ..RefundInput::default() };
         let lost = house.desk.order_refund(None, &no, input.clone()).await;
         assert!(lost.is_err(), "{fault}: what wasn't verified is not believed");
+        let (status, _) = house.control("faults", &serde_json::json!([])).await;
+        assert_eq!(status, 200, "the gateway behaves again");
         let kept = house.order(&no).await.refunds;
         assert_eq!(kept.len(), 1, "{fault}: the number was kept before it was sent");
 

@@ -133,8 +133,8 @@ async fn one_payment(
         "prepay",
         json!({ "prepay_id": prepaid.prepay_id, "state": prepaid.order.state }),
         both(
-            "用商户私钥签名请求，用平台证书验证应答，得到 prepay_id。",
-            "The request is signed with the merchant's key, the answer verified with the platform certificate: a prepay_id.",
+            "用商户私钥签名请求，用微信支付的密钥验证应答，得到 prepay_id。",
+            "The request is signed with the merchant's key, the answer verified with WeChat Pay's: a prepay_id.",
         ),
     );
 
@@ -187,8 +187,8 @@ async fn one_payment(
         "signature_verified",
         json!({ "serial_no": serial, "detail": signature.detail }),
         both(
-            "签名覆盖时间戳、随机串和原始报文，用序列号指明的平台证书验过。",
-            "The signature covers time stamp, nonce and the exact body; it was checked with the certificate that the serial names.",
+            "签名覆盖时间戳、随机串和原始报文，用序列号指明的密钥验过。",
+            "The signature covers time stamp, nonce and the exact body; it was checked with the key that the serial names.",
         ),
     );
 

@@ -4,7 +4,6 @@ use crate::Context;
 use crate::callback;
 use crate::desk;
 use crate::failure::Done;
-use crate::out::Tone;
 use crate::printer::Printer;
 use crate::stop::Stop;
 use clap::Args;
@@ -34,11 +33,13 @@ async fn serve(context: &Context, console: &Console, args: &ListenArgs, stop: &m
     let mut deliveries = listener.deliveries();
     let place = format!("http://{}", listener.addr());
     let paths = listener.notify_paths();
-    let first = paths.first().map(|path| path.notify_path.clone());
-    out.line(&json!({ "listening": place, "notify_path": first, "notify_paths": paths }), || {
-        let mut text = format!("{} {place}\n", out.pick("回调监听已就绪：", "The callback listener is ready:"));
+    let current =
+        format!("/notify/{}", console.merchant_show(context.merchant()).await.map_or(String::new(), |it| it.name));
+    let path = paths.iter().find(|path| **path == current).or(paths.first());
+    out.line(&json!({ "listening": place, "notify_path": path, "notify_paths": paths }), || {
+        let mut text = format!("{}{place}\n", out.pick("回调监听已就绪：", "The callback listener is ready: "));
         for path in &paths {
-            text += &format!("  {}  {}{}\n", out.paint(Tone::Strong, &path.merchant), place, path.notify_path);
+            text += &format!("  {place}{path}\n");
         }
         text + out.pick("按 Ctrl-C 结束。\n", "Ctrl-C ends it.\n")
     });
