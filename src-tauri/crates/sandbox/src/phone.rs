@@ -137,6 +137,7 @@ pub(crate) fn order(office: &Office, ticket: &str) -> Option<PhoneOrder> {
                 description: parts.iter().map(|p| p.description.as_str()).collect::<Vec<_>>().join("、"),
                 amount: parts.iter().map(|p| p.total).sum(),
                 out_trade_no: combined.number.clone(),
+                trade_type: combined.product.trade_type().to_owned(),
                 state: phone_state(state, open).to_owned(),
             });
         }
@@ -148,6 +149,7 @@ pub(crate) fn order(office: &Office, ticket: &str) -> Option<PhoneOrder> {
             description: order.description.clone(),
             amount: order.total,
             out_trade_no: order.out_trade_no.clone(),
+            trade_type: order.product.trade_type().to_owned(),
             state: phone_state(order.state_at(now), open).to_owned(),
         })
     })

@@ -90,7 +90,7 @@ impl Postman {
     /// One attempt outside the ladder; `duplicate` makes two at once. All are on record when this returns.
     pub(crate) async fn redeliver(&self, office: &Office, notice: &Notice, fault: Option<RedeliverFault>) -> Attempt {
         let first = self.deliver(office, notice, fault);
-        let attempt = if fault == Some(RedeliverFault::Duplicate) {
+        if fault == Some(RedeliverFault::Duplicate) {
             let (first, second) = tokio::join!(first, self.deliver(office, notice, fault));
             let _ = office.note_attempt(&notice.id, first.clone()).wait().await;
             let _ = office.note_attempt(&notice.id, second).wait().await;
@@ -99,8 +99,7 @@ impl Postman {
             let attempt = first.await;
             let _ = office.note_attempt(&notice.id, attempt.clone()).wait().await;
             attempt
-        };
-        attempt
+        }
     }
 
     async fn deliver(&self, office: &Office, notice: &Notice, fault: Option<RedeliverFault>) -> Attempt {

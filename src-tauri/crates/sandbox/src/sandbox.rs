@@ -421,7 +421,7 @@ impl Control {
         ClockView {
             now: text(self.office.clock.business()),
             wall: wall_text(),
-            advanced_seconds: self.office.clock.ahead() / 1_000,
+            ahead_seconds: self.office.clock.ahead() / 1_000,
             next_due: self.office.look(crate::ledger::Ledger::next_due).map(text),
         }
     }

@@ -49,6 +49,10 @@ pub(crate) async fn serve(control: Control, request: Request) -> Answer {
         }
         _ => (0, String::new()),
     };
+    let request_id = match &outcome.answer {
+        Answer::Full { headers, .. } => headers.iter().find(|(n, _)| n == "Request-ID").map(|(_, v)| v.clone()),
+        _ => None,
+    };
     control.office.log(RequestView {
         id: 0,
         at: wall_text(),
@@ -56,6 +60,9 @@ pub(crate) async fn serve(control: Control, request: Request) -> Answer {
         target: request.target.clone(),
         mchid: outcome.trace.mchid,
         status,
+        request_id,
+        via: request.via.as_ref().map(ToString::to_string),
+        out_trade_no: order_of(&request),
         verdict: outcome.verdict,
         message: outcome.message,
         sign_string: outcome.trace.sign_string,
@@ -65,6 +72,18 @@ pub(crate) async fn serve(control: Control, request: Request) -> Answer {
         latency_ms: u32::try_from(begun.elapsed().as_millis()).unwrap_or(u32::MAX),
     });
     outcome.answer
+}
+
+/// The order's number as the path or the body names it.
+fn order_of(request: &Request) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Named {
+        #[serde(default, alias = "combine_out_trade_no")]
+        out_trade_no: Option<String>,
+    }
+    let mut parts = request.path().split('/').skip_while(|part| *part != "out-trade-no");
+    let in_path = parts.nth(1).map(str::to_owned);
+    in_path.or_else(|| serde_json::from_slice::<Named>(&request.body).ok()?.out_trade_no)
 }
 
 struct Outcome {

@@ -117,6 +117,8 @@ pub struct PhoneOrder {
     pub amount: i64,
     /// The merchant's number.
     pub out_trade_no: String,
+    /// `JSAPI`, `NATIVE`, `APP`, `MWEB`.
+    pub trade_type: String,
     /// `NOTPAY`, …, as a query would say; `EXPIRED` when it can't be paid with this ticket any more.
     pub state: String,
 }
@@ -167,7 +169,7 @@ pub struct ClockView {
     pub wall: String,
     /// How far business time is ahead.
     #[specta(type = u32)]
-    pub advanced_seconds: i64,
+    pub ahead_seconds: i64,
     /// When the next notification, refund or retry is due by itself; null: nothing waits.
     pub next_due: Option<String>,
 }
@@ -188,6 +190,12 @@ pub struct RequestView {
     pub mchid: Option<String>,
     /// The answer's status; 0: none was given on purpose.
     pub status: u16,
+    /// The answer's Request-ID.
+    pub request_id: Option<String>,
+    /// The host that the client believes to talk to, if it came through the proxy.
+    pub via: Option<String>,
+    /// The order that it is about, if that can be told.
+    pub out_trade_no: Option<String>,
     /// `accepted`, or the code of the refusal, or the fault.
     pub verdict: String,
     /// The refusal's text.
