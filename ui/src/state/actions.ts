@@ -1,0 +1,164 @@
+// Everything that can be done by a key or from the palette, in one list; and what a pressed key does.
+
+import { words } from '../text/words.svelte';
+import type { Desk } from './desk.svelte';
+import { SCREENS } from './view.svelte';
+
+export type ActionGroup = 'go' | 'list' | 'order' | 'frame';
+
+export interface Action {
+  id: string;
+  group: ActionGroup;
+  name: string;
+  /** As `KeyboardEvent.key`, without modifiers. */
+  key?: string;
+  run(): void;
+}
+
+/** What can be done now. */
+export function actions(desk: Desk): Action[] {
+  const t = words.t;
+  const { orders, view, phone } = desk;
+  const list: Action[] = SCREENS.map((screen, i) => ({ id: `go-${screen}`, group: 'go', name: t.palette.go(t.nav[screen]), key: String(i + 1), run: () => desk.go(screen) }));
+  list.push({
+    id: 'new-order',
+    group: 'order',
+    name: t.orders.new,
+    key: 'n',
+    run: () => {
+      desk.go('orders');
+      orders.creating = true;
+    },
+  });
+  if (desk.pretend)
+    list.push({
+      id: 'test-order',
+      group: 'order',
+      name: t.orders.test,
+      key: 't',
+      run: () => {
+        desk.go('orders');
+        void orders.test();
+      },
+    });
+  const open = view.screen === 'orders' && !orders.creating ? orders.dossier : null;
+  if (open && !orders.acting.busy) {
+    const unpaid = ['CREATED', 'NOTPAY', 'USERPAYING', 'PAYERROR'].includes(open.state);
+    const act = (id: string, name: string, key: string, run: () => void) => list.push({ id, group: 'order', name, key, run });
+    if (unpaid) {
+      act('prepay-jsapi', t.order.prepayJsapi, 'p', () => void orders.prepay('jsapi'));
+      act('prepay-native', t.order.prepayNative, 'w', () => void orders.prepay('native'));
+      if (desk.pretend && (open.prepay_id || open.code_url)) act('open-phone', t.order.phone, 'h', () => void phone.take(open.out_trade_no));
+    }
+    if (open.state !== 'CREATED') act('order-query', t.order.query, 's', () => void orders.query());
+    if (!unpaid && orders.refundable > 0 && (open.state === 'SUCCESS' || open.state === 'REFUND')) act('order-refund', t.order.refund, 'r', () => (orders.refunding = true));
+    if (unpaid && open.state !== 'CREATED') act('order-close', t.order.closeOrder, 'x', () => void orders.close());
+  }
+  list.push(
+    { id: 'search', group: 'list', name: t.keys.search, key: '/', run: focusSearch },
+    { id: 'workbench', group: 'frame', name: t.keys.workbench, key: '`', run: () => view.turnDrawer() },
+    { id: 'keys', group: 'frame', name: t.keys.help, key: '?', run: () => (desk.keysOpen = true) },
+    ...(['light', 'dark', 'system'] as const).map((theme): Action => {
+      const name = { light: t.settings.themeLight, dark: t.settings.themeDark, system: t.settings.themeSystem }[theme];
+      return { id: `theme-${theme}`, group: 'frame', name: t.palette.theme(name), run: () => void desk.appearance.wear(theme) };
+    }),
+    { id: 'lang-zh', group: 'frame', name: '简体中文', run: () => void desk.appearance.speak('zh') },
+    { id: 'lang-en', group: 'frame', name: 'English', run: () => void desk.appearance.speak('en') },
+    ...(desk.app?.merchants ?? []).filter((merchant) => !merchant.current).map((merchant): Action => ({ id: `use-${merchant.name}`, group: 'frame', name: t.palette.useMerchant(merchant.name), run: () => void desk.merchants.use(merchant.name) })),
+  );
+  return list;
+}
+
+/** Is somebody typing? Then single keys are letters. */
+const typing = (target: EventTarget | null): boolean => target instanceof HTMLElement && (target.isContentEditable || ['INPUT', 'TEXTAREA', 'SELECT'].includes(target.tagName));
+
+/** What a pressed key does. */
+export function pressed(desk: Desk, event: KeyboardEvent): void {
+  if (event.defaultPrevented || event.isComposing) return;
+  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'k') {
+    event.preventDefault();
+    desk.paletteOpen = !desk.paletteOpen;
+    return;
+  }
+  if (desk.paletteOpen || desk.keysOpen || desk.question) return;
+  if (event.key === 'Escape') {
+    escape(desk, event);
+    return;
+  }
+  if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+  const step = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 }[event.key];
+  if (step !== undefined && move(desk, step)) {
+    event.preventDefault();
+    return;
+  }
+  // A focused button keeps Enter and Space for itself.
+  if (event.key === 'Enter' && !(event.target instanceof HTMLButtonElement) && open(desk)) {
+    event.preventDefault();
+    return;
+  }
+  const action = actions(desk).find((action) => action.key === event.key);
+  if (!action) return;
+  event.preventDefault();
+  action.run();
+}
+
+function escape(desk: Desk, event: KeyboardEvent): void {
+  const { orders, callbacks, exchanges, view, phone } = desk;
+  if (typing(event.target) && event.target instanceof HTMLElement && event.target.dataset.search !== undefined) event.target.blur();
+  else if (orders.creating) orders.creating = false;
+  else if (orders.refunding) orders.refunding = false;
+  else if (phone.open) phone.close();
+  else if (view.drawer !== 'closed') view.drawer = 'closed';
+  else if (view.screen === 'orders') orders.leave();
+  else if (view.screen === 'callbacks') callbacks.leave();
+  else if (view.screen === 'signatures') exchanges.leave();
+  else return;
+  event.preventDefault();
+}
+
+/** Moves the selection of the list that is shown. */
+function move(desk: Desk, step: number): boolean {
+  const next = (keys: string[], selected: string | null): string | undefined => {
+    const now = selected === null ? -1 : keys.indexOf(selected);
+    return keys[now === -1 ? 0 : Math.min(keys.length - 1, Math.max(0, now + step))];
+  };
+  const { orders, callbacks, exchanges, view } = desk;
+  if (view.screen === 'orders') {
+    const no = next(
+      orders.feed.rows.map((order) => order.out_trade_no),
+      orders.selected,
+    );
+    if (no && no !== orders.selected) void orders.open(no);
+    return no !== undefined;
+  }
+  if (view.screen === 'callbacks') {
+    const id = next(
+      callbacks.feed.rows.map((callback) => callback.id),
+      callbacks.selected,
+    );
+    if (id && id !== callbacks.selected) void callbacks.open(id);
+    return id !== undefined;
+  }
+  if (view.screen === 'signatures') {
+    const id = next(
+      exchanges.feed.rows.map((exchange) => exchange.id),
+      exchanges.selected,
+    );
+    if (id && id !== exchanges.selected) void exchanges.open(id);
+    return id !== undefined;
+  }
+  return false;
+}
+
+/** Enter on a list: the detail takes the focus. */
+function open(desk: Desk): boolean {
+  const { view, orders, callbacks, exchanges } = desk;
+  const selected = view.screen === 'orders' ? orders.selected : view.screen === 'callbacks' ? callbacks.selected : view.screen === 'signatures' ? exchanges.selected : null;
+  if (selected === null) return move(desk, 1);
+  document.querySelector<HTMLElement>('[role="tablist"] [aria-selected="true"]')?.focus();
+  return true;
+}
+
+function focusSearch(): void {
+  document.querySelector<HTMLInputElement>('[data-search]')?.focus();
+}

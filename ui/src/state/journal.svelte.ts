@@ -1,0 +1,66 @@
+// What went between the window and the program, for the workbench: calls with their time and outcome, events, problems.
+
+import type { Commands } from '../backend/call';
+import { problemOf } from '../backend/call';
+import type { Problem } from '../backend/bindings';
+
+export interface Entry {
+  id: number;
+  at: string;
+  kind: 'call' | 'event';
+  name: string;
+  /** What was handed over; never for commands that carry keys. */
+  facts: string;
+  ms: number | null;
+  problem: Problem | null;
+}
+
+/** So many entries are kept. */
+const MOST = 500;
+/** Commands whose arguments hold secrets. */
+const SECRET = new Set(['merchantAdd', 'merchantUpdate', 'copyText']);
+
+export class Journal {
+  entries = $state.raw<Entry[]>([]);
+  /** What the inspector shows: the data of what is open. */
+  inspected = $state.raw<{ name: string; value: unknown } | null>(null);
+  #last = 0;
+
+  get problems(): Entry[] {
+    return this.entries.filter((entry) => entry.problem !== null);
+  }
+
+  event(name: string, facts: unknown): void {
+    this.#add({ kind: 'event', name, facts: brief(facts), ms: null, problem: null });
+  }
+
+  /** The same commands, each call written down. */
+  watching(commands: Commands): Commands {
+    const watched: Record<string, unknown> = {};
+    for (const [name, command] of Object.entries(commands) as [string, (...args: unknown[]) => Promise<unknown>][]) {
+      watched[name] = async (...args: unknown[]) => {
+        const started = performance.now();
+        const facts = SECRET.has(name) ? '…' : brief(args);
+        const ended = (problem: Problem | null) => this.#add({ kind: 'call', name, facts, ms: Math.round(performance.now() - started), problem });
+        try {
+          const data = await command(...args);
+          ended(null);
+          return data;
+        } catch (thrown) {
+          ended(problemOf(thrown));
+          throw thrown;
+        }
+      };
+    }
+    return watched as Commands;
+  }
+
+  #add(entry: Omit<Entry, 'id' | 'at'>): void {
+    this.entries = [{ ...entry, id: ++this.#last, at: new Date().toISOString() }, ...this.entries].slice(0, MOST);
+  }
+}
+
+function brief(facts: unknown): string {
+  const text = JSON.stringify(facts) ?? '';
+  return text.length > 300 ? `${text.slice(0, 300)}…` : text;
+}
