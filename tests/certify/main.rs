@@ -43,7 +43,8 @@ async fn backend(line: &Path, fault: &str, mut command: Command) -> (Child, u16)
         .spawn()
         .expect("the backend starts; `make test` installs what it needs");
     let out = child.stdout.take().expect("stdout");
-    let said = tokio::time::timeout(Duration::from_secs(30), BufReader::new(out).lines().next_line());
+    let mut lines = BufReader::new(out).lines();
+    let said = tokio::time::timeout(Duration::from_secs(30), lines.next_line());
     let said = said.await.expect("the backend is up in 30 s").expect("a line").expect("a line, not the end");
     let port = serde_json::from_str::<serde_json::Value>(&said).expect("JSON")["port"].as_u64().expect("a port");
     (child, u16::try_from(port).expect("a port"))
@@ -96,7 +97,8 @@ async fn correct_backends_in_three_languages_get_no_false_alarm() {
         let report = examine(options(&stand.line, port, None, 30)).await;
         no_alarm(&report, who);
         let shown = serde_json::to_string(&report).expect("JSON") + &guitai_certify::html(&report);
-        let line: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&stand.line).expect("line")).expect("line");
+        let line: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(&stand.line).expect("line")).expect("line");
         for secret in ["api_v3_key", "appsecret"] {
             assert!(!shown.contains(line[secret].as_str().expect("a secret")), "{who}: {secret} is in the report");
         }
@@ -147,7 +149,8 @@ async fn each_seeded_fault_is_found_by_its_case() {
             let _turn = gate.acquire_owned().await.expect("a turn");
             let (_child, port) = backend(&line, fault, node()).await;
             // The shape of refusals is judged by what the refusing cases got.
-            let only = if case == "failure_answer_shape" { "forged_signature_refused,failure_answer_shape" } else { case };
+            let only =
+                if case == "failure_answer_shape" { "forged_signature_refused,failure_answer_shape" } else { case };
             let report = examine(options(&line, port, Some(only), 4)).await;
             let found = report.cases.iter().find(|c| c.name == case).expect("the case");
             assert_eq!(found.result, wanted, "{fault}: {found:?}");
@@ -168,7 +171,8 @@ async fn each_seeded_fault_is_found_by_its_case() {
 async fn without_create_order_a_careful_backend_is_skipped_not_failed() {
     let stand = stand().await;
     let (_child, port) = backend(&stand.line, "", node()).await;
-    let mut asked = options(&stand.line, port, Some("genuine_accepted,forged_signature_refused,amount_mismatch_held"), 4);
+    let mut asked =
+        options(&stand.line, port, Some("genuine_accepted,forged_signature_refused,amount_mismatch_held"), 4);
     asked.create_order = None;
     asked.probe = None;
     let report = examine(asked).await;

@@ -122,7 +122,8 @@ impl Shop {
         let unpaid: Vec<String> =
             self.orders.lock().unwrap().iter().filter(|(_, (paid, _))| !paid).map(|(no, _)| no.clone()).collect();
         for no in unpaid {
-            let query = ByOutTradeNo { mchid: self.signer.mchid.clone(), out_trade_no: OutTradeNo::parse(&no).unwrap() };
+            let query =
+                ByOutTradeNo { mchid: self.signer.mchid.clone(), out_trade_no: OutTradeNo::parse(&no).unwrap() };
             let answer = self.call(&query.request()).await;
             let trusted = self.trusted.lock().unwrap().clone();
             let Ok(verified) = VerifiedAnswer::check(answer, &trusted, Timestamp::now()) else { continue };
@@ -140,7 +141,8 @@ impl Shop {
                 let notify_url = NotifyUrl::parse_for_sandbox(&self.notify_url.lock().unwrap().clone()).unwrap();
                 let mchid = self.signer.mchid.clone();
                 let out_trade_no = OutTradeNo::parse(&no).unwrap();
-                let prepay = Prepay::new(Product::Native, self.appid.clone(), mchid, out_trade_no, "体检", notify_url, TOTAL);
+                let prepay =
+                    Prepay::new(Product::Native, self.appid.clone(), mchid, out_trade_no, "体检", notify_url, TOTAL);
                 assert_eq!(self.call(&prepay.request().unwrap()).await.status, 200);
                 Answer::full(200, "text/plain", format!("{no}\n"))
             }
