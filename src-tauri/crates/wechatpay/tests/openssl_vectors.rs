@@ -5,8 +5,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
-use wechatpay::keys::{Certificate, PrivateKey, PublicKey};
-use wechatpay::message;
+use wechatpay::keys::{ApiV3Key, Certificate, KeyError, PrivateKey, PublicKey};
+use wechatpay::{message, seal};
 
 fn key(name: &str) -> Vec<u8> {
     std::fs::read(format!("{}/../../../tests/keys/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
@@ -55,4 +55,22 @@ fn key_and_certificate_belong_together() {
     assert!(wechatpay::keys::pkcs12::open(&key("merchant.p12"), "1900000002").is_err());
     let public = PublicKey::from_pem(&key("pub_key.pem")).unwrap();
     assert!(public == PrivateKey::from_pem(&key("pub_key_private.pem")).unwrap().public_key());
+}
+
+#[test]
+fn what_openssl_sealed_opens_and_oaep_with_sha256_does_not() {
+    let sealed: Value = serde_json::from_str(include_str!("openssl/sealed.json")).unwrap();
+    let at = |name: &str| sealed[name].as_str().unwrap();
+    let api = ApiV3Key::parse(std::str::from_utf8(&key("apiv3.key")).unwrap()).unwrap();
+    let opened = seal::open(&api, b"abcdefghijkl", b"transaction", at("gcm_transaction")).unwrap();
+    assert_eq!(opened.as_slice(), r#"{"summary":"支付成功"}"#.as_bytes());
+    assert_eq!(seal::seal(&api, b"abcdefghijkl", b"transaction", &opened), at("gcm_transaction"));
+    assert_eq!(seal::open(&api, b"0123456789ab", b"", at("gcm_without_aad")).unwrap().as_slice(), b"x");
+    assert!(seal::open(&api, b"0123456789ab", b"transaction", at("gcm_without_aad")).is_err());
+    let private = PrivateKey::from_pem(&key("pub_key_private.pem")).unwrap();
+    assert_eq!(private.decrypt_oaep(at("oaep_sha1")).unwrap().as_slice(), "张三".as_bytes());
+    assert_eq!(private.decrypt_oaep(at("oaep_sha256")), Err(KeyError::Decrypt));
+    for text in ["", "AAAA", "not base64", &"A".repeat(344)] {
+        assert_eq!(private.decrypt_oaep(text), Err(KeyError::Decrypt), "one error for all causes");
+    }
 }

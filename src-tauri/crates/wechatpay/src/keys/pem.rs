@@ -42,7 +42,9 @@ pub(super) fn block(file: &[u8], expected: &'static str) -> Result<Block, KeyErr
     match label {
         "RSA PRIVATE KEY" if expected == "PRIVATE KEY" => {}
         label if label == expected => {}
-        label if label.ends_with(" PRIVATE KEY") && expected == "PRIVATE KEY" => return Err(KeyError::NotRsa(thing(expected))),
+        label if label.ends_with(" PRIVATE KEY") && expected == "PRIVATE KEY" => {
+            return Err(KeyError::NotRsa(thing(expected)));
+        }
         other => return Err(wrong(&other.chars().take(64).collect::<String>())),
     }
     let thing = thing(expected);

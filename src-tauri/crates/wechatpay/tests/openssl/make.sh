@@ -14,4 +14,14 @@ entry() { printf '{"name":"%s","key":"%s","text":%s,"signature":"%s"}' "$1" "$2"
   printf '1764000000\nabcdefghijklmnopqrstuvwxyz012345\n{"code_url":"weixin://wxpay/bizpayurl?pr=JyC91EIz1"}\n' > text.tmp; entry answer_public_key pub_key_private.pem
   printf '\n]\n'
 } > signatures.json
+# Sealed texts: AES-256-GCM (the OpenSSL inside Node.js, since the command has no GCM) and OAEP with either hash.
+oaep() { printf '张三' | openssl pkeyutl -encrypt -pubin -inkey "$keys/pub_key.pem" -pkeyopt rsa_padding_mode:oaep -pkeyopt "rsa_oaep_md:$1" -pkeyopt "rsa_mgf1_md:$1" | base64 -w0; }
+gcm() { node -e '
+  const [key, nonce, aad, text] = process.argv.slice(1);
+  const c = require("crypto").createCipheriv("aes-256-gcm", key, nonce);
+  c.setAAD(Buffer.from(aad));
+  process.stdout.write(Buffer.concat([c.update(text, "utf8"), c.final(), c.getAuthTag()]).toString("base64"));' "$@"; }
+key=$(cat "$keys/apiv3.key")
+printf '{\n"gcm_transaction":"%s",\n"gcm_without_aad":"%s",\n"oaep_sha1":"%s",\n"oaep_sha256":"%s"\n}\n' \
+  "$(gcm "$key" abcdefghijkl transaction '{"summary":"支付成功"}')" "$(gcm "$key" 0123456789ab '' 'x')" "$(oaep sha1)" "$(oaep sha256)" > sealed.json
 rm -f text.tmp
