@@ -248,3 +248,6 @@ fn used(out_trade_no: &str) -> Problem {
     )
     .at_field("out_trade_no")
 }
+
+#[cfg(test)]
+mod tests;
