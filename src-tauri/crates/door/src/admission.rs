@@ -78,9 +78,7 @@ impl Admission {
     pub(crate) async fn enter(self: &Arc<Self>, tally: &Tally) -> Place {
         loop {
             let ended = self.ended.notified();
-            let staying = self
-                .open()
-                .saturating_sub(self.leaving.load(Ordering::Acquire));
+            let staying = self.open().saturating_sub(self.leaving.load(Ordering::Acquire));
             if staying >= self.max * 4 / 5 {
                 self.evict_oldest(tally);
             }
@@ -90,11 +88,7 @@ impl Admission {
             ended.await;
         }
         self.open.fetch_add(1, Ordering::AcqRel);
-        let mut place = Place {
-            admission: Arc::clone(self),
-            seat: Arc::default(),
-            listed: None,
-        };
+        let mut place = Place { admission: Arc::clone(self), seat: Arc::default(), listed: None };
         place.reading();
         place
     }
@@ -191,20 +185,9 @@ mod tests {
 
         // The ninth comes at four fifths: number 1 is the oldest that still reads.
         places.push(admission.enter(&tally).await);
-        let gone = |places: &[Place]| {
-            places
-                .iter()
-                .map(|p| p.seat().is_evicted())
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(
-            gone(&places),
-            [false, true, false, false, false, false, false, false, false]
-        );
-        assert!(
-            !places[1].answering(),
-            "who was sent away can't be answered"
-        );
+        let gone = |places: &[Place]| places.iter().map(|p| p.seat().is_evicted()).collect::<Vec<_>>();
+        assert_eq!(gone(&places), [false, true, false, false, false, false, false, false, false]);
+        assert!(!places[1].answering(), "who was sent away can't be answered");
 
         // Number 2 is answered and reads again: it is now the youngest.
         assert!(places[2].answering());

@@ -36,21 +36,13 @@ pub enum Answer {
 impl Answer {
     /// A response without headers and body.
     pub fn empty(status: u16) -> Self {
-        Answer::Full {
-            status,
-            headers: Vec::new(),
-            body: Bytes::new(),
-        }
+        Answer::Full { status, headers: Vec::new(), body: Bytes::new() }
     }
 
     /// A response with one `Content-Type` and a body.
     pub fn full(status: u16, content_type: &str, body: impl Into<Bytes>) -> Self {
         let headers = vec![("Content-Type".to_owned(), content_type.to_owned())];
-        Answer::Full {
-            status,
-            headers,
-            body: body.into(),
-        }
+        Answer::Full { status, headers, body: body.into() }
     }
 }
 

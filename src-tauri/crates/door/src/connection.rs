@@ -28,13 +28,7 @@ use crate::transport::{Transport, Wire};
 struct NoAnswer;
 
 /// Serve `io` until it ends, the door is closed, or the door's grace is over.
-pub(crate) async fn run<T: Transport>(
-    inner: Arc<Inner>,
-    io: T,
-    peer: SocketAddr,
-    via: Option<Arc<str>>,
-    place: Place,
-) {
+pub(crate) async fn run<T: Transport>(inner: Arc<Inner>, io: T, peer: SocketAddr, via: Option<Arc<str>>, place: Place) {
     let mut stage = inner.stage.subscribe();
     tokio::select! {
         () = serve(&inner, io, peer, via, place) => {}
@@ -42,22 +36,9 @@ pub(crate) async fn run<T: Transport>(
     }
 }
 
-async fn serve<T: Transport>(
-    inner: &Arc<Inner>,
-    io: T,
-    peer: SocketAddr,
-    via: Option<Arc<str>>,
-    place: Place,
-) {
+async fn serve<T: Transport>(inner: &Arc<Inner>, io: T, peer: SocketAddr, via: Option<Arc<str>>, place: Place) {
     let link = Arc::new(Link::default());
-    let gate = Gate::new(
-        io,
-        Arc::clone(&inner.limits),
-        place,
-        Arc::clone(&link),
-        peer,
-        via,
-    );
+    let gate = Gate::new(io, Arc::clone(&inner.limits), place, Arc::clone(&link), peer, via);
     let service = service_fn(|_| {
         let (inner, link) = (Arc::clone(inner), Arc::clone(&link));
         Box::pin(async move { exchange(&inner, &link).await })
@@ -93,18 +74,10 @@ async fn exchange(inner: &Inner, link: &Link) -> Result<http::Response<Full<Byte
     };
     count(&inner.tally.requests);
     let (ending, mut response) = match decide(inner, request).await {
-        Answer::Full {
-            status,
-            headers,
-            body,
-        } => (None, response(inner, status, headers, body)),
+        Answer::Full { status, headers, body } => (None, response(inner, status, headers, body)),
         Answer::Hang => {
             let mut stage = inner.stage.subscribe();
-            let _ = timeout(
-                inner.limits.answer_deadline,
-                stage.wait_for(|s| *s != Stage::Open),
-            )
-            .await;
+            let _ = timeout(inner.limits.answer_deadline, stage.wait_for(|s| *s != Stage::Open)).await;
             (Some(Ending::Silent), None)
         }
         Answer::Reset => (Some(Ending::Reset), None),
@@ -115,9 +88,7 @@ async fn exchange(inner: &Inner, link: &Link) -> Result<http::Response<Full<Byte
         link.end(ending);
     }
     if let Some(response) = response.as_mut().filter(|_| link.is_closing()) {
-        response
-            .headers_mut()
-            .insert(header::CONNECTION, HeaderValue::from_static("close"));
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response.ok_or(NoAnswer)
 }
@@ -133,10 +104,7 @@ async fn decide(inner: &Inner, request: Request) -> Answer {
         Ok(Ok(answer)) => answer,
         Ok(Err(failure)) => {
             count(&inner.tally.panics);
-            tracing::error!(
-                panicked = failure.is_panic(),
-                "a handler failed; the door answers 500 and goes on"
-            );
+            tracing::error!(panicked = failure.is_panic(), "a handler failed; the door answers 500 and goes on");
             plain(inner, 500)
         }
         Err(_) => {
@@ -150,11 +118,7 @@ async fn decide(inner: &Inner, request: Request) -> Answer {
 
 fn plain(inner: &Inner, status: u16) -> Answer {
     let (content_type, body) = (inner.limits.refusal_body)(status);
-    if content_type.is_empty() {
-        Answer::empty(status)
-    } else {
-        Answer::full(status, content_type, body)
-    }
+    if content_type.is_empty() { Answer::empty(status) } else { Answer::full(status, content_type, body) }
 }
 
 /// `None` when even the apology can't be built, which fixed text can't fail to.
@@ -165,59 +129,30 @@ fn response(
     body: Bytes,
 ) -> Option<http::Response<Full<Bytes>>> {
     assemble(status, headers, body).or_else(|| {
-        tracing::error!(
-            status,
-            "a handler's answer is not valid HTTP; the door answers 500"
-        );
+        tracing::error!(status, "a handler's answer is not valid HTTP; the door answers 500");
         match plain(inner, 500) {
-            Answer::Full {
-                status,
-                headers,
-                body,
-            } => assemble(status, headers, body),
+            Answer::Full { status, headers, body } => assemble(status, headers, body),
             _ => None,
         }
     })
 }
 
-fn assemble(
-    status: u16,
-    headers: Vec<(String, String)>,
-    body: Bytes,
-) -> Option<http::Response<Full<Bytes>>> {
-    let status = StatusCode::from_u16(status)
-        .ok()
-        .filter(|s| (200..600).contains(&s.as_u16()))?;
-    let body = if status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED {
-        Bytes::new()
-    } else {
-        body
-    };
+fn assemble(status: u16, headers: Vec<(String, String)>, body: Bytes) -> Option<http::Response<Full<Bytes>>> {
+    let status = StatusCode::from_u16(status).ok().filter(|s| (200..600).contains(&s.as_u16()))?;
+    let body = if status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED { Bytes::new() } else { body };
     let mut response = http::Response::new(Full::new(body));
     *response.status_mut() = status;
     for (name, value) in headers {
         let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
         let value = HeaderValue::from_str(&value).ok()?;
-        if ![
-            header::CONTENT_LENGTH,
-            header::TRANSFER_ENCODING,
-            header::CONNECTION,
-        ]
-        .contains(&name)
-        {
+        if ![header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION].contains(&name) {
             response.headers_mut().append(name, value);
         }
     }
     Some(response)
 }
 
-async fn finish<T: Transport>(
-    inner: &Inner,
-    mut io: T,
-    mut place: Place,
-    early: Bytes,
-    ending: Option<Ending>,
-) {
+async fn finish<T: Transport>(inner: &Inner, mut io: T, mut place: Place, early: Bytes, ending: Option<Ending>) {
     let last_words = match ending {
         None => Bytes::new(),
         Some(Ending::Refused(refusal)) => {
@@ -240,13 +175,7 @@ async fn finish<T: Transport>(
         }
     };
     place.reading();
-    if send(
-        &mut io,
-        &last_words,
-        inner.limits.linger.max(Duration::from_secs(1)),
-    )
-    .await
-    {
+    if send(&mut io, &last_words, inner.limits.linger.max(Duration::from_secs(1))).await {
         linger(&mut io, inner.limits.linger, &place).await;
     }
 }
@@ -261,10 +190,7 @@ fn refusal_bytes(inner: &Inner, refusal: Refusal) -> Bytes {
     if refusal == Refusal::Method {
         head += &format!("Allow: {}\r\n", inner.limits.methods.join(", "));
     }
-    head += &format!(
-        "Content-Length: {}\r\nConnection: close\r\n\r\n",
-        body.len()
-    );
+    head += &format!("Content-Length: {}\r\nConnection: close\r\n\r\n", body.len());
     [head.as_bytes(), &body].concat().into()
 }
 

@@ -27,8 +27,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 /// The descriptor limit to ask for; systems give what they can.
 const DESCRIPTORS: u64 = 65_536;
 
-pub(crate) type Handler =
-    dyn Fn(Request) -> Pin<Box<dyn Future<Output = Answer> + Send>> + Send + Sync;
+pub(crate) type Handler = dyn Fn(Request) -> Pin<Box<dyn Future<Output = Answer> + Send>> + Send + Sync;
 
 /// Where a door is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,11 +109,7 @@ impl Door {
             stage: watch::Sender::new(Stage::Open),
         });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&inner)));
-        Ok(Door {
-            addr,
-            inner,
-            accepting,
-        })
+        Ok(Door { addr, inner, accepting })
     }
 
     /// The address that is listened on, with the real port.
@@ -129,9 +124,7 @@ impl Door {
 
     /// A handle for streams that came by another way, such as a proxy's TLS streams.
     pub fn entrance(&self) -> Entrance {
-        Entrance {
-            inner: Arc::clone(&self.inner),
-        }
+        Entrance { inner: Arc::clone(&self.inner) }
     }
 
     /// Stop accepting, let requests in flight be answered (for at most [`Limits::close_grace`]), then
@@ -164,11 +157,8 @@ impl Entrance {
 }
 
 fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
-    let socket = socket2::Socket::new(
-        socket2::Domain::for_address(addr),
-        socket2::Type::STREAM,
-        Some(socket2::Protocol::TCP),
-    )?;
+    let socket =
+        socket2::Socket::new(socket2::Domain::for_address(addr), socket2::Type::STREAM, Some(socket2::Protocol::TCP))?;
     // On Unix this lets a restart take the port while old connections fade; on Windows it would let
     // another program steal it.
     #[cfg(unix)]

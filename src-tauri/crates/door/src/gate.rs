@@ -120,19 +120,7 @@ impl<T: Transport> Gate<T> {
     ) -> Self {
         let timer = Box::pin(sleep(limits.read_deadline));
         let framer = Framer::new(Arc::clone(&limits));
-        Gate {
-            io,
-            framer,
-            limits,
-            place,
-            link,
-            peer,
-            via,
-            phase: Phase::Reading,
-            timer,
-            kept: false,
-            interim: None,
-        }
+        Gate { io, framer, limits, place, link, peer, via, phase: Phase::Reading, timer, kept: false, interim: None }
     }
 
     /// The bare stream, its place, and what was read too far.
@@ -161,11 +149,7 @@ impl<T: Transport> Gate<T> {
             }
             let started = self.framer.started();
             if self.timer.as_mut().poll(cx).is_ready() {
-                break if started {
-                    Ending::Refused(Refusal::Deadline)
-                } else {
-                    Ending::Silent
-                };
+                break if started { Ending::Refused(Refusal::Deadline) } else { Ending::Silent };
             }
             if ready!(self.poll_interim(cx)).is_err() {
                 break Ending::Silent;
@@ -180,11 +164,7 @@ impl<T: Transport> Gate<T> {
             };
             match read {
                 Ok(()) if piece.filled().is_empty() => {
-                    break if started {
-                        Ending::Refused(Refusal::CutShort)
-                    } else {
-                        Ending::Silent
-                    };
+                    break if started { Ending::Refused(Refusal::CutShort) } else { Ending::Silent };
                 }
                 Ok(()) => {
                     if self.kept && !started {
@@ -222,11 +202,7 @@ impl<T: Transport> Gate<T> {
     fn admit(&mut self, head: Head, body: Bytes) -> Bytes {
         let method = if head.method == "HEAD" { "HEAD" } else { "GET" };
         let version = if head.http10 { "1.0" } else { "1.1" };
-        let close = if self.limits.keep_alive && head.keep {
-            ""
-        } else {
-            "connection: close\r\n"
-        };
+        let close = if self.limits.keep_alive && head.keep { "" } else { "connection: close\r\n" };
         self.link.with(|s| {
             s.request = Some(Request {
                 method: head.method,
@@ -238,9 +214,7 @@ impl<T: Transport> Gate<T> {
                 via: self.via.clone(),
             });
         });
-        Bytes::from(format!(
-            "{method} / HTTP/{version}\r\nhost: a\r\n{close}\r\n"
-        ))
+        Bytes::from(format!("{method} / HTTP/{version}\r\nhost: a\r\n{close}\r\n"))
     }
 
     fn rearm(&mut self, span: Duration) {
@@ -253,19 +227,12 @@ impl<T: Transport> Gate<T> {
             self.phase = Phase::Answering(true);
             self.rearm(self.limits.answer_deadline);
         }
-        self.timer
-            .as_mut()
-            .poll(cx)
-            .map(|()| io::ErrorKind::TimedOut.into())
+        self.timer.as_mut().poll(cx).map(|()| io::ErrorKind::TimedOut.into())
     }
 }
 
 impl<T: Transport> AsyncRead for Gate<T> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         loop {
             match &mut this.phase {
@@ -298,16 +265,10 @@ impl<T: Transport> AsyncRead for Gate<T> {
 }
 
 impl<T: Transport> AsyncWrite for Gate<T> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        data: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         match Pin::new(&mut this.io).poll_write(cx, data) {
-            Poll::Pending if !matches!(this.phase, Phase::Flushing) => {
-                this.poll_overdue(cx).map(Err)
-            }
+            Poll::Pending if !matches!(this.phase, Phase::Flushing) => this.poll_overdue(cx).map(Err),
             done => done,
         }
     }
@@ -319,11 +280,7 @@ impl<T: Transport> AsyncWrite for Gate<T> {
             this.phase = Phase::Reading;
             this.kept = true;
             this.place.reading();
-            let span = if this.framer.started() {
-                this.limits.read_deadline
-            } else {
-                this.limits.idle_deadline
-            };
+            let span = if this.framer.started() { this.limits.read_deadline } else { this.limits.idle_deadline };
             this.rearm(span);
             cx.waker().wake_by_ref();
         }

@@ -80,9 +80,7 @@ impl Limits {
     pub fn proxy() -> Self {
         Limits {
             body_bytes: 64 * 1024,
-            methods: &[
-                "CONNECT", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS",
-            ],
+            methods: &["CONNECT", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
             keep_alive: false,
             ..Limits::sandbox()
         }

@@ -29,17 +29,12 @@ pub struct Request {
 impl Request {
     /// The value of the first header of this name, whatever its letter case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(n, _)| n.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
     /// The target up to the first `?`, raw.
     pub fn path(&self) -> &str {
-        self.target
-            .split_once('?')
-            .map_or(self.target.as_str(), |(path, _)| path)
+        self.target.split_once('?').map_or(self.target.as_str(), |(path, _)| path)
     }
 
     /// The target after the first `?`, raw; `None` without a `?`.
@@ -72,11 +67,7 @@ mod tests {
             ("/a%2f?b=c?d", "/a%2f", Some("b=c?d")),
             ("//x/../y", "//x/../y", None),
         ] {
-            assert_eq!(
-                (request(target).path(), request(target).query()),
-                (path, query),
-                "{target}"
-            );
+            assert_eq!((request(target).path(), request(target).query()), (path, query), "{target}");
         }
         assert_eq!(request("/").header("HOST"), Some("a"));
         assert_eq!(request("/").header("accept"), None);

@@ -25,12 +25,7 @@ enum At {
 
 impl Chunked {
     pub(super) fn new(body_limit: usize, spare: usize) -> Self {
-        Chunked {
-            at: At::Size,
-            body: BytesMut::new(),
-            body_limit,
-            spare,
-        }
+        Chunked { at: At::Size, body: BytesMut::new(), body_limit, spare }
     }
 
     /// Take what is there; `Some` is the whole body.
@@ -47,11 +42,7 @@ impl Chunked {
                         return Err(Refusal::BodyTooLarge);
                     }
                     let size = usize::try_from(size).map_err(|_| Refusal::BodyTooLarge)?;
-                    self.at = if size == 0 {
-                        At::Trailers
-                    } else {
-                        At::Data(size)
-                    };
+                    self.at = if size == 0 { At::Trailers } else { At::Data(size) };
                 }
                 At::Data(left) => {
                     let n = left.min(buffer.len());
@@ -92,11 +83,7 @@ impl Chunked {
 }
 
 /// The next line without its end, or `None` while it isn't whole.
-fn take_line(
-    buffer: &mut BytesMut,
-    limit: usize,
-    too_long: Refusal,
-) -> Result<Option<BytesMut>, Refusal> {
+fn take_line(buffer: &mut BytesMut, limit: usize, too_long: Refusal) -> Result<Option<BytesMut>, Refusal> {
     for (at, byte) in buffer.iter().enumerate() {
         let after_cr = at > 0 && buffer.get(at - 1) == Some(&b'\r');
         match byte {
@@ -144,10 +131,7 @@ mod tests {
             ("0\r\n\r\n", Ok(Some(""))),
             ("3\r\nabc\r\n0\r\n\r\n", Ok(Some("abc"))),
             ("00003;a=b\r\nabc\r\n00\r\nT: 1\r\n\r\n", Ok(Some("abc"))),
-            (
-                "a\r\n0123456789\r\n6\r\n012345\r\n0\r\n\r\n",
-                Ok(Some("0123456789012345")),
-            ),
+            ("a\r\n0123456789\r\n6\r\n012345\r\n0\r\n\r\n", Ok(Some("0123456789012345"))),
             ("a\r\n0123456789\r\n7\r\n", Err(Refusal::BodyTooLarge)),
             ("11\r\n", Err(Refusal::BodyTooLarge)),
             ("ffffffffffffffff\r\n", Err(Refusal::BodyTooLarge)),
@@ -167,11 +151,7 @@ mod tests {
             ("3\r\nab", Ok(None)),
             ("0\r\n", Ok(None)),
         ] {
-            assert_eq!(
-                decode(text),
-                expected.map(|body| body.map(|b| Bytes::from_static(b.as_bytes()))),
-                "{text:?}"
-            );
+            assert_eq!(decode(text), expected.map(|body| body.map(|b| Bytes::from_static(b.as_bytes()))), "{text:?}");
         }
         let long = format!("0\r\nT: {}\r\n\r\n", "x".repeat(100));
         assert_eq!(decode(&long), Err(Refusal::HeadTooLarge));

@@ -25,20 +25,12 @@ pub(crate) enum BodyLength {
 
 /// The length of the head with its empty line, once it is all there. `scanned` remembers what was
 /// looked at, so that a trickled head costs no more than a whole one.
-pub(super) fn find_end(
-    buffer: &[u8],
-    scanned: &mut usize,
-    limits: &Limits,
-) -> Result<Option<usize>, Refusal> {
+pub(super) fn find_end(buffer: &[u8], scanned: &mut usize, limits: &Limits) -> Result<Option<usize>, Refusal> {
     let mut at = *scanned;
     while let Some(&byte) = buffer.get(at) {
         if at >= limits.head_bytes {
             let first_line_done = buffer.contains(&b'\n');
-            return Err(if first_line_done {
-                Refusal::HeadTooLarge
-            } else {
-                Refusal::TargetTooLong
-            });
+            return Err(if first_line_done { Refusal::HeadTooLarge } else { Refusal::TargetTooLong });
         }
         match byte {
             b'\n' if at == 0 || buffer.get(at - 1) != Some(&b'\r') => return Err(Refusal::LineEnd),
@@ -122,11 +114,7 @@ impl<'a> RequestLine<'a> {
         if !printable || !(target.starts_with('/') || limits.takes_connect()) {
             return Err(Refusal::Target);
         }
-        Ok(RequestLine {
-            method,
-            target,
-            http10,
-        })
+        Ok(RequestLine { method, target, http10 })
     }
 }
 
@@ -156,10 +144,7 @@ impl Fields {
     fn read(headers: &[(String, String)], line: &RequestLine<'_>) -> Result<Self, Refusal> {
         let http10 = line.http10;
         let all = |name: &'static str| {
-            headers
-                .iter()
-                .filter(move |(n, _)| n.eq_ignore_ascii_case(name))
-                .map(|(_, v)| v.as_str())
+            headers.iter().filter(move |(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
         };
 
         match (all("host").next(), all("host").nth(1)) {
@@ -185,11 +170,7 @@ impl Fields {
         } else {
             match all("content-length").next() {
                 None => BodyLength::None,
-                Some(digits)
-                    if lengths == 1
-                        && !digits.is_empty()
-                        && digits.bytes().all(|b| b.is_ascii_digit()) =>
-                {
+                Some(digits) if lengths == 1 && !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => {
                     // Digits beyond 64 bits are a number all the same: one that is too large.
                     BodyLength::Sized(digits.parse().unwrap_or(u64::MAX))
                 }
@@ -198,33 +179,19 @@ impl Fields {
         };
         let expects_continue = match all("expect").next() {
             None => false,
-            Some(text) if text.eq_ignore_ascii_case("100-continue") => {
-                !http10 && body != BodyLength::None
-            }
+            Some(text) if text.eq_ignore_ascii_case("100-continue") => !http10 && body != BodyLength::None,
             Some(_) => return Err(Refusal::Expectation),
         };
-        let close = all("connection")
-            .flat_map(|v| v.split(','))
-            .any(|v| v.trim().eq_ignore_ascii_case("close"));
-        Ok(Fields {
-            body,
-            expects_continue,
-            close,
-        })
+        let close = all("connection").flat_map(|v| v.split(',')).any(|v| v.trim().eq_ignore_ascii_case("close"));
+        Ok(Fields { body, expects_continue, close })
     }
 }
 
 /// The characters of `host[:port]`; which hosts are welcome is the handler's to say.
 fn is_host(host: &str) -> bool {
-    !host.is_empty()
-        && host
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"-._~:[]%!$&'()*+;=".contains(&b))
+    !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~:[]%!$&'()*+;=".contains(&b))
 }
 
 fn is_token(bytes: &[u8]) -> bool {
-    !bytes.is_empty()
-        && bytes
-            .iter()
-            .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(b))
+    !bytes.is_empty() && bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(b))
 }

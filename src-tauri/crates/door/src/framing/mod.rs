@@ -48,11 +48,7 @@ pub(crate) enum Step {
 
 impl Framer {
     pub(crate) fn new(limits: Arc<Limits>) -> Self {
-        Framer {
-            limits,
-            buffer: BytesMut::new(),
-            state: State::Head { scanned: 0 },
-        }
+        Framer { limits, buffer: BytesMut::new(), state: State::Head { scanned: 0 } }
     }
 
     /// Take in bytes from the wire.
@@ -84,12 +80,8 @@ impl Framer {
                 BodyLength::Sized(n) if n > self.limits.body_bytes as u64 => {
                     return Err(Refusal::BodyTooLarge);
                 }
-                BodyLength::Sized(n) => {
-                    Body::Sized(usize::try_from(n).map_err(|_| Refusal::BodyTooLarge)?)
-                }
-                BodyLength::Chunked => {
-                    Body::Chunked(Chunked::new(self.limits.body_bytes, self.limits.head_bytes))
-                }
+                BodyLength::Sized(n) => Body::Sized(usize::try_from(n).map_err(|_| Refusal::BodyTooLarge)?),
+                BodyLength::Chunked => Body::Chunked(Chunked::new(self.limits.body_bytes, self.limits.head_bytes)),
             };
             asked = head.expects_continue;
             self.state = State::Body { head, body };
@@ -128,10 +120,7 @@ mod tests {
                     Ok(Step::More) => break,
                     Ok(Step::Continue) => continue,
                     Ok(Step::Whole(head, body)) => {
-                        seen.push(format!(
-                            "{} {} {:?} {:?}",
-                            head.method, head.target, head.headers, body
-                        ));
+                        seen.push(format!("{} {} {:?} {:?}", head.method, head.target, head.headers, body));
                     }
                     Err(refusal) => {
                         seen.push(refusal.slug().to_owned());
@@ -151,10 +140,7 @@ mod tests {
         let whole = read(stream, stream.len());
         assert_eq!(whole.len(), 4, "{whole:?}");
         assert!(whole[0].contains("abc0123456789"), "{whole:?}");
-        assert!(
-            whole[1].contains("/b?c") && whole[1].contains("hOST"),
-            "{whole:?}"
-        );
+        assert!(whole[1].contains("/b?c") && whole[1].contains("hOST"), "{whole:?}");
         assert!(whole[2].ends_with("b\"GET \""), "{whole:?}");
         assert_eq!(whole[3], "host", "{whole:?}");
         for piece in 1..40 {

@@ -21,12 +21,7 @@ pub fn loopback() -> SocketAddr {
 
 /// Answers 200 with what it saw: method, target and body.
 pub async fn echo(request: Request) -> Answer {
-    let text = format!(
-        "{} {} {}",
-        request.method,
-        request.target,
-        String::from_utf8_lossy(&request.body)
-    );
+    let text = format!("{} {} {}", request.method, request.target, String::from_utf8_lossy(&request.body));
     Answer::full(200, "text/plain", text)
 }
 
@@ -35,10 +30,7 @@ pub fn open(limits: Limits) -> Door {
 }
 
 pub async fn connect(addr: SocketAddr) -> TcpStream {
-    timeout(PATIENCE, TcpStream::connect(addr))
-        .await
-        .expect("in time")
-        .expect("connected")
+    timeout(PATIENCE, TcpStream::connect(addr)).await.expect("in time").expect("connected")
 }
 
 /// Send, and read all until the other side closes.
@@ -51,9 +43,7 @@ pub async fn talk(addr: SocketAddr, bytes: &[u8]) -> Vec<u8> {
 
 pub async fn read_all(stream: &mut TcpStream) -> Vec<u8> {
     let mut all = Vec::new();
-    let _ = timeout(PATIENCE, stream.read_to_end(&mut all))
-        .await
-        .expect("the door closes in time");
+    let _ = timeout(PATIENCE, stream.read_to_end(&mut all)).await.expect("the door closes in time");
     all
 }
 
@@ -87,8 +77,5 @@ pub async fn read_answer(stream: &mut TcpStream) -> String {
 /// The status codes of all responses in `bytes`, interim ones included.
 pub fn statuses(bytes: &[u8]) -> Vec<u16> {
     let text = String::from_utf8_lossy(bytes);
-    text.split("HTTP/1.")
-        .skip(1)
-        .filter_map(|t| t.get(2..5)?.parse().ok())
-        .collect()
+    text.split("HTTP/1.").skip(1).filter_map(|t| t.get(2..5)?.parse().ok()).collect()
 }
