@@ -398,7 +398,12 @@ async fn a_close_is_signed_over_nothing_and_has_a_request_id() {
     assert_eq!(answer.body, br#"{"code":"ORDER_NOT_EXIST","message":"The order does not exist"}"#);
     assert!(answer.request_id().unwrap().ends_with("-268512771"));
     assert!(answer.header("Wechatpay-Signature").is_none());
-    assert_eq!(bench.sandbox.requests(1)[0].verdict, "ORDER_NOT_EXIST");
+    assert_eq!(answer.header("X-Guitai-Diagnosis"), None, "nothing is wrong with its signature");
+    let wrongly_signed = fixture::headers("GET", "v3/certificates", b"");
+    let answer = http(bench.sandbox.door_addr(), "GET", "/v3/certificates", &wrongly_signed, "").await;
+    assert_eq!((answer.status, answer.header("X-Guitai-Diagnosis")), (401, Some("url_slashes_differ")));
+    assert_eq!(bench.sandbox.requests(1)[0].diagnosis.as_deref(), Some("url_slashes_differ"));
+    assert_eq!(bench.sandbox.requests(2)[1].verdict, "ORDER_NOT_EXIST");
     bench.sandbox.stop().await;
 }
 

@@ -110,7 +110,7 @@ async fn gateway(office: &Office, request: &Request, strike: Strike) -> Outcome 
             Outcome { answer, verdict: verdict.to_owned(), message: None, diagnosis: None, trace }
         }
         Err(refused) => {
-            let diagnosis = crate::diagnosis::of(office, request, &refused);
+            let diagnosis = crate::diagnosis::of(office, request, &refused, &trace).await;
             let body = refused.body(english, office.switches().old_codes);
             let mut answer = answer::refused(&refused, body, language);
             if let (Answer::Full { headers, .. }, Some(diagnosis)) = (&mut answer, &diagnosis) {
