@@ -59,12 +59,12 @@ export function fake(options: FakeOptions = {}): FakeBackend {
 
   const app = (): AppState => ({
     version: '0.1.0',
-    data_dir: '~/.local/share/guitai',
+    data_dir: '/home/mei/.local/share/guitai',
     locale: 'zh',
     merchants: profiles.map((profile) => ({ ...profile })),
     current: profiles.find((profile) => profile.current)?.name ?? null,
     listener: { state: listening === null ? 'stopped' : 'running', url: listening === null ? null : `http://127.0.0.1:${listening}`, notify_path: '/notify/sandbox', error: null },
-    sandbox: { state: 'running', base_url: 'http://127.0.0.1:8788', proxy_url: 'http://127.0.0.1:8789', ca_certificate: '~/.local/share/guitai/sandbox/keys/sandbox_ca.pem', error: null },
+    sandbox: { state: 'running', base_url: 'http://127.0.0.1:8788', proxy_url: 'http://127.0.0.1:8789', ca_certificate: '/home/mei/.local/share/guitai/sandbox/keys/sandbox_ca.pem', error: null },
     clock_skew_ms: 12,
     store_bytes: 4_812_800,
     last_callback_at: data.callbacks[0]?.received_at ?? null,
@@ -341,7 +341,7 @@ export function fake(options: FakeOptions = {}): FakeBackend {
     sandboxSetCallbackFaults: async (next) => next,
     sandboxSwitches: async () => ({}),
     sandboxSetSwitches: async () => ({}),
-    vaultStatus: async () => ({ way: 'key_file', place: '~/.local/share/guitai/vault.key' }),
+    vaultStatus: async () => ({ way: 'key_file', place: '/home/mei/.local/share/guitai/vault.key' }),
   };
 
   if (options.delay) {

@@ -340,14 +340,15 @@ export function seed(now: number): Seed {
       if (state !== 'CREATED') exchanges.push(exchangeOf(random, `x${number}`, order, at + 2_000, 'prepay', via));
       if (order.found_by === 'query') exchanges.push(exchangeOf(random, `q${number}`, order, at + 95_000, 'query'));
       if (order.found_by === 'callback') {
-        const first = callbackOf(random, `c${number}`, order, at + 23_000, 'applied');
+        const paidAt = Date.parse(order.success_time ?? '');
+        const first = callbackOf(random, `c${number}`, order, paidAt + 900, 'applied');
         callbacks.push(first);
         order.callback_verdict = 'applied';
-        if (i % 6 === 1) callbacks.push(callbackOf(random, `c${number}d`, order, at + 38_000, 'duplicate', undefined, first.id));
-        if (i % 9 === 2) callbacks.push(callbackOf(random, `c${number}p`, order, at + 31_000, 'rejected', 'probe'));
-        if (i % 11 === 4) callbacks.push(callbackOf(random, `c${number}s`, order, at + 61_000, 'rejected', 'signature_valid'));
+        if (i % 6 === 1) callbacks.push(callbackOf(random, `c${number}d`, order, paidAt + 16_000, 'duplicate', undefined, first.id));
+        if (i % 9 === 2) callbacks.push(callbackOf(random, `c${number}p`, order, paidAt + 4_000, 'rejected', 'probe'));
+        if (i % 11 === 4) callbacks.push(callbackOf(random, `c${number}s`, order, paidAt + 31_000, 'rejected', 'signature_valid'));
         if (i % 13 === 5) callbacks.push(callbackOf(random, `c${number}t`, order, at + 660_000, 'rejected', 'timestamp_fresh'));
-        if (i % 12 === 7) callbacks.push(callbackOf(random, `c${number}k`, order, at + 21_000, 'failed', 'resource_decrypts'));
+        if (i % 12 === 7) callbacks.push(callbackOf(random, `c${number}k`, order, paidAt + 300, 'failed', 'resource_decrypts'));
       } else if (state === 'NOTPAY' && i === 0) {
         callbacks.push(callbackOf(random, `c${number}h`, { ...order, amount: { total: 385, currency: 'CNY' } }, at + 30_000, 'held', 'amount_matches'));
         order.callback_verdict = 'held';

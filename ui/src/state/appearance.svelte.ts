@@ -29,15 +29,19 @@ export class Appearance {
   }
 
   /** The settings as the program has them. */
-  settings(settings: { [key in string]?: string }, locale: string): void {
+  async settings(settings: { [key in string]?: string }, locale: string): Promise<void> {
     const { language, theme } = settings;
-    words.tongue = language === 'zh' || language === 'en' ? language : locale === 'zh' ? 'zh' : 'en';
     this.theme = theme === 'light' || theme === 'dark' ? theme : 'system';
     this.#draw();
+    const tongue = language === 'zh' || language === 'en' ? language : locale === 'zh' ? 'zh' : 'en';
+    if (tongue !== words.tongue) {
+      await words.speak(tongue);
+      this.#draw();
+    }
   }
 
   async speak(tongue: Tongue): Promise<void> {
-    words.tongue = tongue;
+    await words.speak(tongue);
     this.#draw();
     await this.#keep('language', tongue);
   }

@@ -67,7 +67,9 @@ export class Desk {
         this.backend.onSandbox((news) => this.#sandbox(news)),
         this.backend.onApp((app) => this.#app(app)),
       ]);
-      this.#app(await this.commands.appState());
+      const app = await this.commands.appState();
+      await this.appearance.settings(app.settings, app.locale);
+      this.#app(app);
     });
   }
 
@@ -130,7 +132,7 @@ export class Desk {
     const before = this.app?.current;
     const first = this.app === null;
     this.app = app;
-    this.appearance.settings(app.settings, app.locale);
+    void this.appearance.settings(app.settings, app.locale);
     if (first || before !== app.current) for (const part of [this.orders, this.callbacks, this.exchanges, this.overview]) part.merchantChanged();
     this.sandbox.conditionChanged();
   }

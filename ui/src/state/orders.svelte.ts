@@ -124,7 +124,11 @@ export class Orders implements Hearer {
     const no = this.selected;
     if (!no) return;
     const prepaid = await this.acting.run(() => this.desk.commands.orderPrepay(this.desk.m, no, via));
-    if (prepaid) this.#changed(prepaid.order);
+    if (prepaid) {
+      this.#changed(prepaid.order);
+      // The phone that lies beside it takes what the new prepay gave.
+      if (this.desk.phone.beside === no) void this.desk.phone.take(no);
+    }
     await this.#reread(no);
   }
 
@@ -173,7 +177,6 @@ export class Orders implements Hearer {
   #made(order: Order | undefined): boolean {
     if (!order) return false;
     this.creating = false;
-    this.desk.toasts.show({ tone: 'plain', text: words.t.toast.created(order.out_trade_no) });
     void this.feed.refresh();
     void this.open(order.out_trade_no);
     return true;

@@ -290,7 +290,23 @@ export const en: typeof zh = {
   reasons: {
     probe: 'signature probe',
     duplicate: 'sent before',
-    already_paid: 'the order is paid already',
+    not_understood: 'not understood',
+    headers_present: 'headers missing',
+    timestamp_fresh: 'stale time stamp',
+    serial_known: 'unknown serial',
+    signature_valid: 'wrong signature',
+    body_is_json: 'not JSON',
+    resource_decrypts: 'not decryptable',
+    merchant_matches: 'other merchant',
+    order_known: 'no such order',
+    amount_matches: 'amount differs',
+    state_allows: 'state forbids it',
+  },
+  events: {
+    'TRANSACTION.SUCCESS': 'Payment',
+    'REFUND.SUCCESS': 'Refund',
+    'REFUND.ABNORMAL': 'Refund abnormal',
+    'REFUND.CLOSED': 'Refund closed',
   },
   signatures: {
     title: 'Signatures',
@@ -522,7 +538,6 @@ export const en: typeof zh = {
   toast: {
     paid: (money) => `${money} received`,
     paidBy: { callback: 'learnt from the callback', query: 'learnt from a query' },
-    created: (no) => `Order ${no} created`,
     closed: (no) => `Order ${no} closed`,
     queried: 'Queried',
     refunded: (money) => `Refund of ${money} asked for`,

@@ -1,14 +1,19 @@
 // The language that the window speaks now. Parts read `words.t`; only state/appearance changes the tongue.
 
-import { catalogues, type Catalogue, type Tongue } from '.';
 import type { Bilingual } from '../backend/bindings';
+import type { Catalogue, Tongue } from '.';
+import { zh } from './zh';
 
 class Words {
   tongue = $state<Tongue>('zh');
-
   /** The catalogue of the current language. */
-  get t(): Catalogue {
-    return catalogues[this.tongue];
+  t = $state.raw<Catalogue>(zh);
+
+  /** Speaks a language from now on. English is fetched from beside the page when it is first wanted. */
+  async speak(tongue: Tongue): Promise<void> {
+    const catalogue = tongue === 'en' ? (await import('./en')).en : zh;
+    this.tongue = tongue;
+    this.t = catalogue;
   }
 
   /** A text that came in both languages. */

@@ -287,7 +287,23 @@ export const zh = {
   reasons: {
     probe: '签名探测',
     duplicate: '重复通知',
-    already_paid: '订单已是支付状态',
+    not_understood: '看不懂的通知',
+    headers_present: '签名头不全',
+    timestamp_fresh: '时间戳过期',
+    serial_known: '序列号不认识',
+    signature_valid: '签名不对',
+    body_is_json: '不是 JSON',
+    resource_decrypts: '解不开密文',
+    merchant_matches: '商户不符',
+    order_known: '没有这个订单',
+    amount_matches: '金额不符',
+    state_allows: '订单状态不允许',
+  } as Record<string, string>,
+  events: {
+    'TRANSACTION.SUCCESS': '支付成功',
+    'REFUND.SUCCESS': '退款成功',
+    'REFUND.ABNORMAL': '退款异常',
+    'REFUND.CLOSED': '退款关闭',
   } as Record<string, string>,
   signatures: {
     title: '签名',
@@ -519,7 +535,6 @@ export const zh = {
   toast: {
     paid: (money: string) => `到账 ${money}`,
     paidBy: { callback: '由回调得知', query: '由查询得知' },
-    created: (no: string) => `订单 ${no} 已创建`,
     closed: (no: string) => `订单 ${no} 已关闭`,
     queried: '查询完成',
     refunded: (money: string) => `已申请退款 ${money}`,
