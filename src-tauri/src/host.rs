@@ -23,6 +23,8 @@ const SANDBOX_PORT: u16 = 8788;
 const PROXY_PORT: u16 = 8789;
 /// Profile of the embedded sandbox's merchant.
 const SANDBOX_PROFILE: &str = "sandbox";
+/// The payer whom the window's orders are tried with.
+const SANDBOX_PAYER: &str = "guest";
 /// Closing takes at most this long; then the process ends anyway (the store survives that).
 const CLOSING: Duration = Duration::from_secs(5);
 
@@ -290,6 +292,7 @@ impl Host {
                 let first = sandbox.credentials().first();
                 SandboxState {
                     base_url: Some(sandbox.base_url()),
+                    openid: Some(sandbox.openid_for(SANDBOX_PAYER)),
                     proxy_url: Some(sandbox.proxy_url()),
                     ca_certificate: first.map(|it| it.ca_certificate.display().to_string()),
                     ..bare
@@ -365,16 +368,20 @@ impl Host {
         console.settings_get().await.ok()?.remove(key)
     }
 
-    /// A small order to try things with. Its payer is known to the sandbox; a live merchant's payer isn't ours to invent.
-    pub async fn test_input(&self) -> OrderInput {
-        let cents = jiff::Timestamp::now().as_millisecond().rem_euclid(9_900);
-        let openid = self.sandbox().await.ok().map(|sandbox| sandbox.openid_for("test"));
-        OrderInput {
-            amount: Fen::new(1 + cents),
+    /// A small order to try things with. Its payer is the sandbox's; a live merchant's payer isn't ours to invent.
+    ///
+    /// # Errors
+    /// The merchant isn't there.
+    pub async fn test_input(&self, console: &Console, m: Option<&str>) -> Result<OrderInput, Problem> {
+        let sandbox = console.merchant_show(m).await?.sandbox;
+        let fen = 1 + jiff::Timestamp::now().as_millisecond().rem_euclid(9_900);
+        let openid = if sandbox { self.sandbox_state().openid } else { None };
+        Ok(OrderInput {
+            amount: Fen::new(fen),
             description: "测试订单 Test order".into(),
             openid,
             ..OrderInput::default()
-        }
+        })
     }
 
     /// Ends what runs: answers in flight go out, the store is closed.

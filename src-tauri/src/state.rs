@@ -72,6 +72,8 @@ pub struct SandboxState {
     pub proxy_url: Option<String>,
     /// The CA to trust beside `proxy_url`, while it runs.
     pub ca_certificate: Option<String>,
+    /// A payer that it knows, so that nobody has to find one to try a JSAPI order with.
+    pub openid: Option<String>,
     /// Why it failed.
     pub error: Option<Problem>,
 }
@@ -88,6 +90,6 @@ impl SandboxState {
     /// Nothing but a condition.
     #[must_use]
     pub fn bare(state: Condition) -> Self {
-        Self { state, base_url: None, proxy_url: None, ca_certificate: None, error: None }
+        Self { state, base_url: None, proxy_url: None, ca_certificate: None, openid: None, error: None }
     }
 }

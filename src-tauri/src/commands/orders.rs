@@ -73,5 +73,7 @@ pub async fn overview(host: State<'_, Host>, m: Option<String>) -> Result<Overvi
 #[tauri::command]
 #[specta::specta]
 pub async fn test_order(host: State<'_, Host>, m: Option<String>) -> Result<Order, Problem> {
-    host.console().await?.order_create(m.as_deref(), host.test_input().await).await
+    let console = host.console().await?;
+    let input = host.test_input(&console, m.as_deref()).await?;
+    console.order_create(m.as_deref(), input).await
 }
