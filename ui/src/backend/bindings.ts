@@ -311,7 +311,7 @@ export type ClockView = {
 	/**  The wall's time, which signatures carry. */
 	wall: string,
 	/**  How far business time is ahead. */
-	ahead_seconds: number,
+	advanced_seconds: number,
 	/**  When the next notification, refund or retry is due by itself; null: nothing waits. */
 	next_due: string | null,
 };
@@ -769,8 +769,6 @@ export type PhoneOrder = {
 	amount: number,
 	/**  The merchant's number. */
 	out_trade_no: string,
-	/**  `JSAPI`, `NATIVE`, `APP`, `MWEB`. */
-	trade_type: string,
 	/**  `NOTPAY`, …, as a query would say; `EXPIRED` when it can't be paid with this ticket any more. */
 	state: string,
 };
@@ -883,12 +881,6 @@ export type RequestView = {
 	mchid: string | null,
 	/**  The answer's status; 0: none was given on purpose. */
 	status: number,
-	/**  The answer's Request-ID. */
-	request_id: string | null,
-	/**  The host that the client believes to talk to, if it came through the proxy. */
-	via: string | null,
-	/**  The order that it is about, if that can be told. */
-	out_trade_no: string | null,
 	/**  `accepted`, or the code of the refusal, or the fault. */
 	verdict: string,
 	/**  The refusal's text. */
