@@ -4,7 +4,8 @@
 use serde_json::json;
 
 use crate::api::objects::CombinedTransaction;
-use crate::api::prepay::{Prepaid, Product, SceneInfo, SettleInfo, text};
+use crate::api::prepay::{Prepaid, Product, SceneInfo, SettleInfo};
+use crate::api::rules::text;
 use crate::api::{AnswerError, Request, VerifiedAnswer, encoded};
 use crate::error::FieldError;
 use crate::ids::{Appid, Mchid, NotifyUrl, Openid, OutTradeNo};

@@ -10,6 +10,7 @@ pub mod objects;
 pub mod prepay;
 pub mod query;
 pub mod refund;
+mod rules;
 
 use std::fmt;
 

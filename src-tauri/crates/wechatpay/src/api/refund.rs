@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use crate::api::objects::RefundObject;
-use crate::api::prepay::{currency, encrypted, named_key, one_of, optional, text};
+use crate::api::rules::{currency, encrypted, named_key, one_of, optional, text};
 use crate::api::{AnswerError, Request, VerifiedAnswer, encoded};
 use crate::error::FieldError;
 use crate::ids::{NotifyUrl, OutRefundNo, OutTradeNo, RefundId, TransactionId};
