@@ -1,4 +1,18 @@
 //! `/_sandbox/*`: JSON controls for test code. Not part of WeChat Pay, and never to be had from another machine.
+//!
+//! | control | body → answer |
+//! |---|---|
+//! | `POST payments` | [`PayCommand`] → the transaction object |
+//! | `POST pay-params` | what `wx.requestPayment` takes, plus `appId` → `{"ok","err_msg","cause"?}` |
+//! | `GET notifications`, `POST notifications/{id}/redeliver` | list; `{"fault"}` → the attempt |
+//! | `GET\|POST clock` | `{"advance_seconds"}` → both clocks |
+//! | `GET\|POST faults` | the gateway's misbehaviour for API calls; a POST replaces the list |
+//! | `GET\|POST callback-faults` | what is wrong with notifications of the ladder: the next `times`, a `share` by `seed`, one `out_trade_no` |
+//! | `GET\|POST switches` | [`Switches`](crate::Switches); a POST changes what it names |
+//! | `POST certificates`, `DELETE certificates/{serial_no}` | `{"mchid"?}` → one more platform certificate; ends one |
+//! | `POST login-codes` | `{"name"?}` → `{"js_code"}` for `jscode2session` |
+//! | `GET requests` | the newest 500 requests, newest first |
+//! | `POST reset` | forgets orders, notifications and faults; keeps keys, clock and switches |
 
 use bytes::Bytes;
 use guitai_door::{Answer, Request};

@@ -157,3 +157,27 @@ fn strict_switches_refuse_what_the_default_takes() {
     let answers: Vec<_> = (0..20).map(|_| bench.get("/v3/bill/fundflowbill?bill_date=2020-01-01")).collect();
     assert!(answers.iter().any(|a| a.as_ref().is_err_and(|r| (r.status, r.code) == (429, "FREQUENCY_LIMITED"))));
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+
+    /// Whatever stands in a body, the answer is a decision.
+    #[test]
+    fn no_body_makes_the_gateway_stumble(at in 0_usize..400, with in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..12), cut in 0_usize..40) {
+        thread_local! {
+            static BENCH: std::cell::RefCell<Bench> = std::cell::RefCell::new(Bench::new());
+        }
+        BENCH.with_borrow_mut(|bench| {
+            let mut body = bench.order("ORDER1").to_string().into_bytes();
+            let from = at.min(body.len());
+            let to = (from + cut).min(body.len());
+            body.splice(from..to, with);
+            let mut request = fixture::request("POST", JSAPI, "");
+            request.headers = fixture::headers("POST", JSAPI, &body);
+            request.body = body.into();
+            if let Err(refused) = bench.send(&request) {
+                assert_eq!(refused.status, 400, "{refused:?}");
+            }
+        });
+    }
+}
