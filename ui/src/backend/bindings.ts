@@ -311,7 +311,7 @@ export type ClockView = {
 	/**  The wall's time, which signatures carry. */
 	wall: string,
 	/**  How far business time is ahead. */
-	advanced_seconds: number,
+	ahead_seconds: number,
 	/**  When the next notification, refund or retry is due by itself; null: nothing waits. */
 	next_due: string | null,
 };
@@ -769,6 +769,8 @@ export type PhoneOrder = {
 	amount: number,
 	/**  The merchant's number. */
 	out_trade_no: string,
+	/**  `JSAPI`, `NATIVE`, `APP`, `MWEB`. */
+	trade_type: string,
 	/**  `NOTPAY`, …, as a query would say; `EXPIRED` when it can't be paid with this ticket any more. */
 	state: string,
 };
@@ -881,6 +883,12 @@ export type RequestView = {
 	mchid: string | null,
 	/**  The answer's status; 0: none was given on purpose. */
 	status: number,
+	/**  The answer's Request-ID. */
+	request_id: string | null,
+	/**  The host that the client believes to talk to, if it came through the proxy. */
+	via: string | null,
+	/**  The order that it is about, if that can be told. */
+	out_trade_no: string | null,
 	/**  `accepted`, or the code of the refusal, or the fault. */
 	verdict: string,
 	/**  The refusal's text. */
@@ -936,6 +944,8 @@ export type SandboxState = {
 	proxy_url: string | null,
 	/**  The CA to trust beside `proxy_url`, while it runs. */
 	ca_certificate: string | null,
+	/**  A payer that it knows, so that nobody has to find one to try a JSAPI order with. */
+	openid: string | null,
 	/**  Why it failed. */
 	error: Problem | null,
 };
