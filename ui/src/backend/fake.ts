@@ -64,7 +64,7 @@ export function fake(options: FakeOptions = {}): FakeBackend {
     merchants: profiles.map((profile) => ({ ...profile })),
     current: profiles.find((profile) => profile.current)?.name ?? null,
     listener: { state: listening === null ? 'stopped' : 'running', url: listening === null ? null : `http://127.0.0.1:${listening}`, notify_path: '/notify/sandbox', error: null },
-    sandbox: { state: 'running', base_url: 'http://127.0.0.1:8788', proxy_url: 'http://127.0.0.1:8789', ca_certificate: '/home/mei/.local/share/guitai/sandbox/keys/sandbox_ca.pem', error: null },
+    sandbox: { state: 'running', base_url: 'http://127.0.0.1:8788', proxy_url: 'http://127.0.0.1:8789', ca_certificate: '/home/mei/.local/share/guitai/sandbox/keys/sandbox_ca.pem', openid: 'oUpF8uMuAJO_M2pxb1Q9zNjWeS6o', error: null },
     clock_skew_ms: 12,
     store_bytes: 4_812_800,
     last_callback_at: data.callbacks[0]?.received_at ?? null,

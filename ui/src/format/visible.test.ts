@@ -18,7 +18,11 @@ describe('text from outside', () => {
     ['a\ud800', 'a⟦U+D800⟧'],
   ])('%j is shown as %s', (text, shown) => expect(visible(text)).toBe(shown));
 
+  test('each has a short name to draw', () => {
+    expect(runs('\u202e\n\u0085').map((run) => run.name)).toEqual(['RLO', 'LF', 'U+0085']);
+  });
+
   test('line ends stay where they are wanted', () => {
-    expect(runs('a\nb\u0001', '\n')).toEqual([{ text: 'a\nb' }, { text: '␁', odd: 'U+0001' }]);
+    expect(runs('a\nb\u0001', '\n')).toEqual([{ text: 'a\nb' }, { text: '␁', odd: 'U+0001', name: 'SOH' }]);
   });
 });

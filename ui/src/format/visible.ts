@@ -3,11 +3,16 @@
 /** A run of text, or one character that would not be seen as what it is. */
 export interface Run {
   text: string;
-  /** Code point name such as `U+202E`, where the run stands for an invisible character. */
+  /** `U+202E`, where the run stands for a character that would not be seen. */
   odd?: string;
+  /** Its short name: `RLO`, `LF`. */
+  name?: string;
 }
 
+const C0 = 'NUL SOH STX ETX EOT ENQ ACK BEL BS TAB LF VT FF CR SO SI DLE DC1 DC2 DC3 DC4 NAK SYN ETB CAN EM SUB ESC FS GS RS US'.split(' ');
+
 const NAMES: Record<number, string> = {
+  0x007f: 'DEL',
   0x00a0: 'NBSP',
   0x00ad: 'SHY',
   0x061c: 'ALM',
@@ -37,9 +42,8 @@ const EACH = new RegExp(ODD.source, 'gu');
 function standIn(character: string): Run {
   const code = character.codePointAt(0) ?? 0;
   const point = `U+${code.toString(16).toUpperCase().padStart(4, '0')}`;
-  if (code < 0x20) return { text: String.fromCodePoint(0x2400 + code), odd: point };
-  if (code === 0x7f) return { text: '\u2421', odd: point };
-  return { text: `⟦${NAMES[code] ?? point}⟧`, odd: point };
+  const name = C0[code] ?? NAMES[code] ?? point;
+  return { text: code < 0x20 ? String.fromCodePoint(0x2400 + code) : code === 0x7f ? '\u2421' : `⟦${name}⟧`, odd: point, name };
 }
 
 /** The text as runs. `keep` names characters that are wanted as they are (line ends in a body). */
