@@ -22,19 +22,13 @@ async fn a_lost_answer_never_refunds_twice() {
         assert_eq!(kept.len(), 1, "{fault}: the number was kept before it was sent");
 
         let again = RefundInput { out_refund_no: Some(kept[0].out_refund_no.clone()), ..input };
+        // the gateway may have done it the first time: then it is settled by now, and its notification is no news
         let refund = house.desk.order_refund(None, &no, again).await.expect("the same refund again");
-        assert_eq!(
-            (refund.out_refund_no.as_str(), refund.status.as_str()),
-            (kept[0].out_refund_no.as_str(), "PROCESSING"),
-            "{fault}"
-        );
+        assert_eq!(refund.out_refund_no, kept[0].out_refund_no, "{fault}");
         house.advance(2).await;
         let settled = house.delivery().await;
-        assert_eq!(
-            (settled.verdict, settled.event_type.as_deref()),
-            (Verdict::Applied, Some("REFUND.SUCCESS")),
-            "{fault}"
-        );
+        assert_eq!(settled.event_type.as_deref(), Some("REFUND.SUCCESS"), "{fault}");
+        assert!(matches!(settled.verdict, Verdict::Applied | Verdict::Duplicate), "{fault}: {:?}", settled.verdict);
         let dossier = house.order(&no).await;
         assert_eq!((dossier.refunds.len(), dossier.order.refunded), (1, 400), "{fault}");
         assert_eq!(dossier.refunds[0].status, "SUCCESS", "{fault}");

@@ -12,6 +12,7 @@ mod chinese;
 mod decrypt;
 mod demo;
 mod desk;
+mod doctor;
 mod export;
 mod failure;
 mod files;
@@ -104,6 +105,11 @@ enum Command {
     /// Callbacks: what came, what was checked, what it changed
     #[command(subcommand, after_help = "Example:\n  guitai callback list --verdict held\n  guitai callback show 42")]
     Callback(callback::CallbackCommand),
+    /// Which mistake made a signature, a notification or pay parameters fail
+    #[command(
+        after_help = "Example:\n  guitai doctor request --help\n  guitai doctor pay-params --params params.json --appid wx… --kind jsapi --private-key apiclient_key.pem"
+    )]
+    Doctor(doctor::DoctorArgs),
     /// Examine a merchant backend's callback URL: play WeChat Pay and see which duties it meets
     #[command(
         after_help = "Example:\n  guitai certify http://127.0.0.1:8080/notify --sandbox sandbox.json --report card.html"
@@ -181,6 +187,7 @@ async fn run(context: &Context, command: Command) -> Done {
         Command::Catch(args) => catch::run(context, args).await,
         Command::Order(command) => order::run(context, command).await,
         Command::Callback(command) => callback::run(context, command).await,
+        Command::Doctor(args) => doctor::run(context, &args),
         Command::Certify(args) => certify::run(context, args).await,
         Command::Sign(args) => sign::run(context, args).await,
         Command::Verify(args) => verify::run(context, &args),
