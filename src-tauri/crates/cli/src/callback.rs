@@ -6,10 +6,12 @@ use crate::export::{self, Format};
 use crate::failure::Done;
 use crate::order::{more, verdict};
 use crate::out::{Out, Table, Tone, money, plain, time, visible};
+use crate::replay::{self, ReplayArgs};
 use crate::text::Language;
 use clap::{Args, Subcommand, ValueEnum};
-use guitai_console::CallbackFilter;
 use guitai_console::wire::{Callback, CallbackDossier, Page, Verdict};
+use guitai_console::{CallbackFilter, Replay};
+use serde::Serialize;
 
 /// What can be done with callbacks.
 #[derive(Debug, Subcommand)]
@@ -23,6 +25,11 @@ pub enum CallbackCommand {
     /// Apply a held delivery, where a newer version understands it or the order allows it now
     #[command(after_help = "Example:\n  guitai callback apply 42")]
     Apply(IdArg),
+    /// Send a delivery again: as it was received, or signed anew by the sandbox
+    #[command(
+        after_help = "Example:\n  guitai callback replay 42 --to http://127.0.0.1:8080/notify --as resigned\n  guitai callback replay 42 --to http://127.0.0.1:8080/notify --fault bad_signature"
+    )]
+    Replay(ReplayArgs),
     /// Print all deliveries that the filters let through, as CSV or JSON lines
     #[command(after_help = "Example:\n  guitai callback export --format jsonl > callbacks.jsonl")]
     Export(ExportArgs),
@@ -97,6 +104,15 @@ impl From<VerdictArg> for Verdict {
     }
 }
 
+/// A delivery with what came of sending it again.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    dossier: CallbackDossier,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    replays: Vec<Replay>,
+}
+
 /// Does what `command` asks and prints what came of it.
 pub async fn run(context: &Context, command: CallbackCommand) -> Done {
     let (out, m) = (&context.out, context.merchant());
@@ -112,13 +128,19 @@ pub async fn run(context: &Context, command: CallbackCommand) -> Done {
             out.document(&page, || table(out, &page));
         }
         CallbackCommand::Show(arg) => {
-            let dossier = desk::with(context, async |console| Ok(console.callback_show(&arg.id).await?)).await?;
-            out.document(&dossier, || dossier_text(out, &dossier));
+            let shown = desk::with(context, async |console| {
+                let dossier = console.callback_show(&arg.id).await?;
+                let replays = console.callback_replays(&arg.id).await?;
+                Ok(Shown { dossier, replays })
+            });
+            let shown = shown.await?;
+            out.document(&shown, || dossier_text(out, &shown.dossier) + &replays_text(out, &shown.replays));
         }
         CallbackCommand::Apply(arg) => {
             let callback = desk::with(context, async |console| Ok(console.callback_apply(&arg.id).await?)).await?;
             out.document(&callback, || line(out, &callback));
         }
+        CallbackCommand::Replay(args) => replay::run(context, args).await?,
         CallbackCommand::Export(args) => {
             let filter = CallbackFilter {
                 verdict: args.verdict.map(Verdict::from),
@@ -173,6 +195,13 @@ pub fn line(out: &Out, callback: &Callback) -> String {
         out.paint(tone, &word),
         out.paint(Tone::Faint, &answered)
     )
+}
+
+fn replays_text(out: &Out, replays: &[Replay]) -> String {
+    if replays.is_empty() {
+        return String::new();
+    }
+    format!("\n{}\n{}", out.paint(Tone::Strong, out.pick("重放", "Replays")), replay::lines(out, replays))
 }
 
 fn dossier_text(out: &Out, dossier: &CallbackDossier) -> String {

@@ -21,6 +21,7 @@ mod merchant;
 mod order;
 mod out;
 mod printer;
+mod replay;
 mod sandbox;
 mod sign;
 mod stop;

@@ -220,17 +220,23 @@ impl Console {
         }
     }
 
+    /// A delivery's row and the very bytes that came, for sending them on.
+    pub(crate) async fn kept_raw(&self, id: &str) -> Result<(CallbackRow, CallbackRaw), Problem> {
+        let (row, raw, _) = self.kept(id).await?;
+        if raw.intact {
+            return Ok((row, raw));
+        }
+        Err(problem::new(
+            "CALLBACK_DAMAGED",
+            "保存的正文已损坏，与收到时的摘要不符，没有发送。",
+            "The kept body is damaged: it has not the hash any more that it came with. Nothing was sent.",
+            "从备份恢复数据目录。",
+            "Restore the data folder from a backup.",
+        ))
+    }
+
     async fn kept(&self, id: &str) -> Result<(CallbackRow, CallbackRaw, Vec<Check>), Problem> {
-        let absent = || {
-            let id = visible(id, 64);
-            problem::new(
-                "CALLBACK_NOT_FOUND",
-                format!("没有回调 {id}。"),
-                format!("There is no delivery {id}."),
-                "检查编号，如 cb_12；被拒绝的只保留最新 1000 条。",
-                "Check the id, like cb_12; of rejected ones the newest 1,000 are kept.",
-            )
-        };
+        let absent = || not_found(id);
         let row = parse_id(id, "cb_").ok_or_else(absent)?;
         let found = self.desk.store.read(move |view| {
             let Some(row) = view.callback(row)? else { return Ok::<_, StoreError>(None) };
@@ -238,6 +244,17 @@ impl Console {
         });
         found.await?.ok_or_else(absent)
     }
+}
+
+pub(crate) fn not_found(id: &str) -> Problem {
+    let id = visible(id, 64);
+    problem::new(
+        "CALLBACK_NOT_FOUND",
+        format!("没有回调 {id}。"),
+        format!("There is no delivery {id}."),
+        "检查编号，如 cb_12；被拒绝的只保留最新 1000 条。",
+        "Check the id, like cb_12; of rejected ones the newest 1,000 are kept.",
+    )
 }
 
 impl Desk {

@@ -5,6 +5,7 @@ use super::input::{MerchantInput, MerchantPatch};
 use crate::console::Console;
 use crate::outside;
 use crate::problem;
+use crate::replay::signers_in;
 use crate::secret::Secret;
 use crate::store::{NewExchange, StoreError, Tx};
 use crate::vault::VaultStatus;
@@ -84,6 +85,7 @@ impl Console {
     /// `SANDBOX_LINE` for what isn't such a line, `KEY_FILE_UNREADABLE`, and those of [`Console::merchant_add`].
     pub async fn merchant_add_from_sandbox(&self, name: &str, line: &serde_json::Value) -> Result<Merchant, Problem> {
         draft::name(name)?;
+        let signers = signers_in(line);
         // serde's words name the field, never its value
         let line = ReadyLine::deserialize(line).map_err(|error| {
             problem::new(
@@ -101,7 +103,11 @@ impl Console {
         })
         .await
         .map_err(|error| Problem::from(StoreError::Other(error.to_string())))??;
-        self.merchant_add(input).await
+        let added = self.merchant_add(input).await?;
+        let merchant = self.desk.merchants.get(Some(name)).await?.id;
+        // only paths; without them replays ask for the ready line
+        self.desk.store.write(move |tx| tx.sandbox_signers_set(merchant, &signers)).await?;
+        Ok(added)
     }
 
     /// All merchants, by name.

@@ -1,0 +1,216 @@
+//! Rows of deliveries that are passed on to backends: the outbox. A row is written in the transaction that keeps its
+//! delivery, so none is lost; an attempt is counted before it is sent, so none goes out twice under the same number.
+
+use super::columns::{from_json, instant, millis};
+use super::{StoreError, Tx, View};
+use rusqlite::types::Value;
+use rusqlite::{Row, params, params_from_iter};
+use wechatpay::time::Timestamp;
+
+/// One delivery for one target, as lists show it.
+#[derive(Debug, Clone)]
+pub(crate) struct ForwardRow {
+    pub(crate) id: i64,
+    pub(crate) callback_id: i64,
+    pub(crate) merchant: String,
+    pub(crate) event_type: Option<String>,
+    pub(crate) out_trade_no: Option<String>,
+    pub(crate) target: String,
+    pub(crate) state: String,
+    pub(crate) attempts: u32,
+    pub(crate) next_at: Option<Timestamp>,
+    pub(crate) created_at: Timestamp,
+    pub(crate) last_at: Option<Timestamp>,
+    pub(crate) last_status: Option<u16>,
+    pub(crate) last_error: Option<String>,
+}
+
+/// An attempt that was counted and is now to be sent.
+#[derive(Debug, Clone)]
+pub(crate) struct ForwardClaim {
+    pub(crate) id: i64,
+    pub(crate) callback_id: i64,
+    /// From 1; never the same twice.
+    pub(crate) attempt: u32,
+    /// Place on the ladder, from 0.
+    pub(crate) step: u32,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+/// A page of forwards, newest first.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ForwardQuery {
+    pub(crate) state: Option<&'static str>,
+    pub(crate) since: Option<Timestamp>,
+    pub(crate) limit: usize,
+    pub(crate) after: Option<i64>,
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<ForwardRow> {
+    Ok(ForwardRow {
+        id: row.get(0)?,
+        callback_id: row.get(1)?,
+        merchant: row.get(2)?,
+        event_type: row.get(3)?,
+        out_trade_no: row.get(4)?,
+        target: row.get(5)?,
+        state: row.get(6)?,
+        attempts: row.get(7)?,
+        next_at: row.get::<_, Option<i64>>(8)?.map(instant),
+        created_at: instant(row.get(9)?),
+        last_at: row.get::<_, Option<i64>>(10)?.map(instant),
+        last_status: row.get(11)?,
+        last_error: row.get(12)?,
+    })
+}
+
+impl View<'_> {
+    /// A page, and whether there are more.
+    pub(crate) fn forwards(&self, query: &ForwardQuery) -> Result<(Vec<ForwardRow>, bool), StoreError> {
+        let mut sql =
+            "SELECT f.id, f.callback_id, c.merchant, c.event_type, c.out_trade_no, f.target, f.state, f.attempts,
+                f.next_at, f.created_at, f.last_at, f.last_status, f.last_error
+            FROM forwards f JOIN callbacks c ON c.id = f.callback_id WHERE 1"
+                .to_owned();
+        let mut values: Vec<Value> = Vec::new();
+        if let Some(state) = query.state {
+            sql.push_str(" AND f.state = ?");
+            values.push(state.to_owned().into());
+        }
+        if let Some(since) = query.since {
+            sql.push_str(" AND f.created_at >= ?");
+            values.push(millis(since).into());
+        }
+        if let Some(after) = query.after {
+            sql.push_str(" AND f.id < ?");
+            values.push(after.into());
+        }
+        sql.push_str(" ORDER BY f.id DESC LIMIT ?");
+        values.push(i64::try_from(query.limit).unwrap_or(i64::MAX).saturating_add(1).into());
+        let mut rows = self.conn.prepare_cached(&sql)?;
+        let mut found: Vec<ForwardRow> = rows.query_map(params_from_iter(values), read)?.collect::<Result<_, _>>()?;
+        let more = found.len() > query.limit;
+        found.truncate(query.limit);
+        Ok((found, more))
+    }
+
+    /// When something for `target` is due next.
+    pub(crate) fn forward_next(&self, target: &str) -> Result<Option<Timestamp>, StoreError> {
+        let next: Option<i64> = self
+            .conn
+            .prepare_cached("SELECT min(next_at) FROM forwards WHERE target = ?1 AND state = 'waiting'")?
+            .query_row([target], |row| row.get(0))?;
+        Ok(next.map(instant))
+    }
+}
+
+impl Tx<'_> {
+    /// A delivery is to be passed on to `target`, not before `next`. Known already: nothing happens.
+    pub(crate) fn forward_enqueue(
+        &self,
+        callback: i64,
+        target: &str,
+        now: Timestamp,
+        next: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.conn
+            .prepare_cached(
+                "INSERT OR IGNORE INTO forwards (callback_id, target, state, next_at, created_at)
+                 VALUES (?1, ?2, 'waiting', ?3, ?4)",
+            )?
+            .execute(params![callback, target, millis(next), millis(now)])?;
+        Ok(())
+    }
+
+    /// Everything that waits for `target` is due now: it may be back.
+    pub(crate) fn forward_resume(&self, target: &str, now: Timestamp) -> Result<(), StoreError> {
+        self.conn
+            .prepare_cached(
+                "UPDATE forwards SET next_at = ?2 WHERE target = ?1 AND state = 'waiting' AND next_at > ?2",
+            )?
+            .execute(params![target, millis(now)])?;
+        Ok(())
+    }
+
+    /// Takes up to `most` that are due and counts their attempt. Each comes due again at `again(step)` unless its end is
+    /// written before: an attempt whose sender died is repeated under the next number.
+    pub(crate) fn forward_claim(
+        &self,
+        target: &str,
+        now: Timestamp,
+        most: usize,
+        again: impl Fn(u32) -> Timestamp,
+    ) -> Result<Vec<ForwardClaim>, StoreError> {
+        let mut due = self.conn.prepare_cached(
+            "SELECT f.id, f.callback_id, f.attempts, f.step, r.headers, r.body
+             FROM forwards f JOIN callback_raw r ON r.id = f.callback_id
+             WHERE f.target = ?1 AND f.state = 'waiting' AND f.next_at <= ?2 ORDER BY f.next_at, f.id LIMIT ?3",
+        )?;
+        let read = |row: &Row<'_>| {
+            Ok(ForwardClaim {
+                id: row.get(0)?,
+                callback_id: row.get(1)?,
+                attempt: row.get::<_, u32>(2)?.saturating_add(1),
+                step: row.get(3)?,
+                headers: from_json(&row.get::<_, String>(4)?),
+                body: row.get(5)?,
+            })
+        };
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let claims: Vec<ForwardClaim> =
+            due.query_map(params![target, millis(now), most], read)?.collect::<Result<_, _>>()?;
+        for claim in &claims {
+            self.conn
+                .prepare_cached(
+                    "UPDATE forwards SET attempts = ?2, step = ?3, next_at = ?4, last_at = ?5 WHERE id = ?1",
+                )?
+                .execute(params![
+                    claim.id,
+                    claim.attempt,
+                    claim.step.saturating_add(1),
+                    millis(again(claim.step)),
+                    millis(now)
+                ])?;
+        }
+        Ok(claims)
+    }
+
+    /// The target took it.
+    pub(crate) fn forward_delivered(&self, claim: &ForwardClaim, status: u16) -> Result<(), StoreError> {
+        self.conn
+            .prepare_cached(
+                "UPDATE forwards SET state = 'delivered', next_at = NULL, last_status = ?2, last_error = NULL WHERE id = ?1",
+            )?
+            .execute(params![claim.id, status])?;
+        Ok(())
+    }
+
+    /// The target did not take it; it is tried again at `next`, or never. An attempt that another one has overtaken says nothing any more.
+    pub(crate) fn forward_failed(
+        &self,
+        claim: &ForwardClaim,
+        status: Option<u16>,
+        error: Option<&str>,
+        next: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        self.conn
+            .prepare_cached(
+                "UPDATE forwards SET state = iif(?5 IS NULL, 'dead', 'waiting'), next_at = ?5, last_status = ?3,
+                        last_error = ?4 WHERE id = ?1 AND attempts = ?2 AND state = 'waiting'",
+            )?
+            .execute(params![claim.id, claim.attempt, status, error, next.map(millis)])?;
+        Ok(())
+    }
+
+    /// Dead ones (made since then) wait again, at the foot of the ladder; their attempts go on counting. How many.
+    pub(crate) fn forward_recover(&self, since: Option<Timestamp>, now: Timestamp) -> Result<usize, StoreError> {
+        Ok(self
+            .conn
+            .prepare_cached(
+                "UPDATE forwards SET state = 'waiting', step = 0, next_at = ?2
+                 WHERE state = 'dead' AND created_at >= ?1",
+            )?
+            .execute(params![since.map_or(0, millis), millis(now)])?)
+    }
+}
