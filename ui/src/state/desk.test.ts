@@ -1,0 +1,179 @@
+import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { fake, refusal, type FakeBackend } from '../backend/fake';
+import { words } from '../text/words.svelte';
+import { Desk } from './desk.svelte';
+
+async function opened(backend: FakeBackend = fake()): Promise<Desk> {
+  const desk = new Desk(backend);
+  await desk.open();
+  await vi.waitFor(() => expect(desk.orders.feed.ready && desk.callbacks.feed.ready).toBe(true));
+  return desk;
+}
+
+beforeEach(() => localStorage.clear());
+
+describe('the desk', () => {
+  test('opens in the language and theme of the settings', async () => {
+    const desk = await opened(fake({ language: 'en', theme: 'dark' }));
+    expect([words.tongue, desk.appearance.drawn, document.documentElement.lang, document.documentElement.dataset.theme]).toEqual(['en', 'dark', 'en', 'dark']);
+    await desk.appearance.speak('zh');
+    expect([words.t.nav.orders, document.documentElement.lang]).toEqual(['订单', 'zh-CN']);
+    expect((await desk.commands.appState()).settings).toMatchObject({ language: 'zh', theme: 'dark' });
+  });
+
+  test('says why it did not open, and can try again', async () => {
+    const backend = fake();
+    const { appState } = backend.commands;
+    backend.commands.appState = async () => {
+      throw refusal('STORE_NEWER', '数据由更新的版本写入', 'A newer version wrote the store');
+    };
+    const desk = new Desk(backend);
+    await desk.open();
+    expect([desk.app, desk.opening.problem?.code]).toEqual([null, 'STORE_NEWER']);
+    backend.commands.appState = appState;
+    const again = new Desk(backend);
+    await again.open();
+    expect(again.app?.current).toBe('sandbox');
+  });
+
+  test('another merchant means other lists, and remembers filters for each', async () => {
+    const desk = await opened();
+    desk.orders.where({ state: 'CLOSED' });
+    await vi.waitFor(() => expect(desk.orders.feed.rows.every((order) => order.state === 'CLOSED')).toBe(true));
+    await desk.merchants.use('lakeside-cafe');
+    await vi.waitFor(() => expect(desk.m).toBe('lakeside-cafe'));
+    await vi.waitFor(() => expect(desk.orders.feed.rows).toEqual([]));
+    expect([desk.pretend, desk.orders.conditions.state]).toEqual([false, null]);
+    await desk.merchants.use('sandbox');
+    await vi.waitFor(() => expect(desk.orders.conditions.state).toBe('CLOSED'));
+  });
+
+  test('a question is answered once, and a newer one takes its place', async () => {
+    const desk = await opened();
+    const first = desk.ask({ title: '1', text: '', yes: 'y', danger: false });
+    const second = desk.ask({ title: '2', text: '', yes: 'y', danger: false });
+    desk.question?.answer(true);
+    expect([await first, await second, desk.question]).toEqual([false, true, null]);
+  });
+});
+
+describe('an order', () => {
+  test('is made, prepaid, paid on the phone, and turns paid by its event', async () => {
+    const desk = await opened(fake({ empty: true }));
+    expect(await desk.orders.create({ amount: 1250, description: '热美式' })).toBe(true);
+    await vi.waitFor(() => expect(desk.orders.dossier?.state).toBe('CREATED'));
+    const no = desk.orders.selected ?? '';
+    await desk.orders.prepay('jsapi');
+    expect(desk.orders.dossier?.state).toBe('NOTPAY');
+    await desk.phone.take(no);
+    expect([desk.phone.stage, desk.phone.order?.amount]).toEqual(['ready', 1250]);
+    expect(desk.phone.params).toMatchObject({ appId: desk.orders.dossier?.appid, package: `prepay_id=${desk.orders.dossier?.prepay_id}` });
+    await desk.phone.pay('SUCCESS');
+    expect(desk.phone.stage).toBe('done');
+    await vi.waitFor(() => expect(desk.orders.dossier?.state).toBe('SUCCESS'));
+    await vi.waitFor(() => expect(desk.callbacks.feed.rows[0]?.verdict).toBe('applied'));
+    await vi.waitFor(() => expect(desk.overview.figures?.taken_today).toBe(1250));
+    expect(desk.toasts.list.some((toast) => toast.text.includes('12.50'))).toBe(true);
+    expect(desk.orders.feed.rows.map((order) => order.state)).toEqual(['SUCCESS']);
+  });
+
+  test('a refused one tells the field and stays in the form', async () => {
+    const desk = await opened(fake({ empty: true }));
+    desk.orders.creating = true;
+    await desk.orders.create({ amount: 1, description: 'a', out_trade_no: 'TWICE-01' });
+    desk.orders.creating = true;
+    expect(await desk.orders.create({ amount: 1, description: 'a', out_trade_no: 'TWICE-01' })).toBe(false);
+    expect([desk.orders.making.problem?.code, desk.orders.making.problem?.field, desk.orders.creating]).toEqual(['OUT_TRADE_NO_USED', 'out_trade_no', true]);
+  });
+
+  test('closing asks first', async () => {
+    const desk = await opened();
+    const unpaid = desk.orders.feed.rows.find((order) => order.state === 'NOTPAY');
+    await desk.orders.open(unpaid?.out_trade_no ?? '');
+    const closing = desk.orders.close();
+    desk.question?.answer(false);
+    await closing;
+    expect(desk.orders.dossier?.state).toBe('NOTPAY');
+    const again = desk.orders.close();
+    desk.question?.answer(true);
+    await again;
+    expect(desk.orders.dossier?.state).toBe('CLOSED');
+  });
+
+  test('refunds add up, and what remains goes down', async () => {
+    const desk = await opened();
+    const paid = desk.orders.feed.rows.find((order) => order.state === 'SUCCESS');
+    await desk.orders.open(paid?.out_trade_no ?? '');
+    const total = desk.orders.dossier?.amount.total ?? 0;
+    await desk.orders.refund({ amount: 100 });
+    expect(desk.orders.refundable).toBe(total - 100);
+    await desk.orders.refund({ amount: null });
+    expect([desk.orders.refundable, desk.orders.tab]).toEqual([0, 'refunds']);
+  });
+
+  test('live money is asked about with its amount', async () => {
+    const desk = await opened();
+    const paid = desk.orders.feed.rows.find((order) => order.state === 'SUCCESS');
+    await desk.orders.open(paid?.out_trade_no ?? '');
+    desk.app = desk.app && { ...desk.app, merchants: desk.app.merchants.map((merchant) => ({ ...merchant, sandbox: false })) };
+    const refunding = desk.orders.refund({ amount: 100 });
+    expect([desk.question?.amount, desk.question?.danger]).toEqual(['¥1.00', true]);
+    desk.question?.answer(false);
+    await refunding;
+    expect(desk.orders.dossier?.refunded).toBe(0);
+  });
+
+  test('an answer for an order that was left is not shown', async () => {
+    const desk = await opened();
+    const [first, second] = desk.orders.feed.rows.map((order) => order.out_trade_no);
+    const opening = desk.orders.open(first ?? '');
+    const other = desk.orders.open(second ?? '');
+    await Promise.all([opening, other]);
+    expect(desk.orders.dossier?.out_trade_no).toBe(second);
+  });
+
+  test('the phone names what is wrong with the pay params', async () => {
+    const backend = fake();
+    const desk = await opened(backend);
+    const row = desk.orders.feed.rows.find((order) => order.state === 'NOTPAY');
+    await desk.orders.open(row?.out_trade_no ?? '');
+    await desk.orders.prepay('jsapi');
+    backend.commands.phoneScan = async () => {
+      throw refusal('PAY_PARAMS_REFUSED', '微信客户端拒绝了调起参数', "WeChat's client refuses these pay params");
+    };
+    const strict = new Desk(backend);
+    await strict.open();
+    await strict.phone.take(row?.out_trade_no ?? '');
+    expect([strict.phone.stage, strict.phone.problem?.code]).toEqual(['refused', 'PAY_PARAMS_REFUSED']);
+  });
+
+  test('before a prepay the phone has nothing', async () => {
+    const desk = await opened(fake({ empty: true }));
+    await desk.orders.test();
+    await vi.waitFor(() => expect(desk.orders.dossier).not.toBeNull());
+    await desk.phone.take(desk.orders.selected ?? '');
+    expect(desk.phone.stage).toBe('nothing');
+  });
+});
+
+describe('work', () => {
+  test('that takes long shows itself, and can be left', async () => {
+    vi.useFakeTimers();
+    try {
+      const { Task } = await import('./task.svelte');
+      const task = new Task();
+      const running = task.run(() => new Promise((resolve) => setTimeout(() => resolve('late'), 10_000)));
+      expect([task.busy, task.slow, task.long]).toEqual([true, false, false]);
+      await vi.advanceTimersByTimeAsync(300);
+      expect([task.slow, task.long]).toEqual([true, false]);
+      await vi.advanceTimersByTimeAsync(2700);
+      expect(task.long).toBe(true);
+      task.leave();
+      expect(task.busy).toBe(false);
+      await vi.advanceTimersByTimeAsync(10_000);
+      expect(await running).toBeUndefined();
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+});
