@@ -69,7 +69,9 @@ impl Header {
 
     fn guess(value: &str) -> Header {
         let mut header = Header::default();
-        let Some(start) = next_item(value, 0).map(|(at, ..)| at) else {
+        // The scheme may be glued to the first name.
+        let from = if value.starts_with(SCHEME) { SCHEME.len() } else { 0 };
+        let Some(start) = next_item(value, from).map(|(at, ..)| at) else {
             header.faults.push(if value.starts_with(SCHEME) {
                 Cause::AuthorizationFormatWrong
             } else {
