@@ -105,3 +105,34 @@ async fn deliveries_are_told_kept_and_shown() {
     assert_eq!(exported.lines().len(), 3);
     assert!(shop.listener.signal("TERM").success());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kept_delivery_is_sent_again() {
+    let mut shop = Shop::open();
+    let (no, line) = shop.paid().await;
+    let id = line["id"].as_str().unwrap();
+    let file = shop.guitai.path("sandbox.json").to_str().unwrap().to_owned();
+    let arguments = ["catch", "--port", "0", "--sandbox", &file, "--json"];
+    let mut catch = Serving::start(shop.guitai.command(&arguments));
+    let place = catch.note().rsplit(' ').next().unwrap().to_owned();
+    // (how, verified, fault)
+    let cases: [(&[&str], bool); 4] = [
+        (&[], true),
+        (&["--as", "resigned"], true),
+        (&["--as", "resigned", "--fault", "stale_timestamp"], false),
+        (&["--fault", "bad_signature"], false),
+    ];
+    for (how, verified) in cases {
+        let answer = shop.guitai.json(&[&["callback", "replay", id, "--to", &place], how].concat());
+        assert_eq!(answer["status"], 204, "{how:?}: {answer}");
+        assert!(answer["latency_ms"].is_u64() && answer["response_headers"].is_array(), "{answer}");
+        assert_eq!(answer["response_body"], "", "{answer}");
+        let caught = catch.line();
+        assert_eq!(caught["verified"], verified, "{how:?}: {caught}");
+        assert_eq!(caught["decrypted"]["out_trade_no"] == json!(no), verified, "{how:?}: {caught}");
+    }
+    assert!(catch.signal("TERM").success());
+    let gone = shop.guitai.run(&["callback", "replay", id, "--to", &place, "--json"]);
+    assert_eq!((gone.status, &gone.document()["status"]), (Some(1), &Value::Null));
+    let _ = shop.guitai.error(2, &["callback", "replay", id, "--to", &place, "--fault", "no_such_fault"]);
+}

@@ -10,7 +10,7 @@ use crate::replay::{self, ReplayArgs};
 use crate::text::Language;
 use clap::{Args, Subcommand, ValueEnum};
 use guitai_console::wire::{Callback, CallbackDossier, Page, Verdict};
-use guitai_console::{CallbackFilter, Replay};
+use guitai_console::{CallbackFilter, CallbackWait, Replay};
 use serde::Serialize;
 
 /// What can be done with callbacks.
@@ -20,16 +20,21 @@ pub enum CallbackCommand {
     #[command(after_help = "Example:\n  guitai callback list --verdict held --limit 20")]
     List(FilterArgs),
     /// Show one delivery: headers, body, checks, decrypted content
-    #[command(after_help = "Example:\n  guitai callback show 42")]
+    #[command(after_help = "Example:\n  guitai callback show cb_42")]
     Show(IdArg),
     /// Apply a held delivery, where a newer version understands it or the order allows it now
-    #[command(after_help = "Example:\n  guitai callback apply 42")]
+    #[command(after_help = "Example:\n  guitai callback apply cb_42")]
     Apply(IdArg),
     /// Send a delivery again: as it was received, or signed anew by the sandbox
     #[command(
         after_help = "Example:\n  guitai callback replay 42 --to http://127.0.0.1:8080/notify --as resigned\n  guitai callback replay 42 --to http://127.0.0.1:8080/notify --fault bad_signature"
     )]
     Replay(ReplayArgs),
+    /// Wait until a delivery of an order is there: exit 0 when it is, 1 when the time is over
+    #[command(
+        after_help = "Example:\n  guitai callback wait --out-trade-no 20261124183712 --timeout 30 --expect verdict=applied --expect trade_state=SUCCESS"
+    )]
+    Wait(WaitArgs),
     /// Print all deliveries that the filters let through, as CSV or JSON lines
     #[command(after_help = "Example:\n  guitai callback export --format jsonl > callbacks.jsonl")]
     Export(ExportArgs),
@@ -58,6 +63,27 @@ pub struct FilterArgs {
     /// Cursor: the `next` of the page before
     #[arg(long, value_name = "CURSOR")]
     after: Option<String>,
+}
+
+/// What is waited for.
+#[derive(Debug, Args)]
+pub struct WaitArgs {
+    /// Of one order
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    out_trade_no: String,
+    /// Seconds to wait; 0 only looks
+    #[arg(long, value_name = "S", default_value_t = 60, value_parser = clap::value_parser!(u32).range(0..=86_400))]
+    timeout: u32,
+    /// What the delivery must have: a field of its row or of the decrypted content, such as amount.total=100; all of them count
+    #[arg(long, value_name = "FIELD=VALUE", value_parser = field_and_value)]
+    expect: Vec<(String, String)>,
+}
+
+fn field_and_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((field, value)) if !field.trim().is_empty() => Ok((field.trim().to_owned(), value.to_owned())),
+        _ => Err("it must be FIELD=VALUE, such as verdict=applied".to_owned()),
+    }
 }
 
 /// What an export takes.
@@ -139,6 +165,11 @@ pub async fn run(context: &Context, command: CallbackCommand) -> Done {
         CallbackCommand::Apply(arg) => {
             let callback = desk::with(context, async |console| Ok(console.callback_apply(&arg.id).await?)).await?;
             out.document(&callback, || line(out, &callback));
+        }
+        CallbackCommand::Wait(args) => {
+            let wait = CallbackWait { out_trade_no: args.out_trade_no, timeout_s: args.timeout, expect: args.expect };
+            let dossier = desk::with(context, async |console| Ok(console.callback_wait(m, wait).await?)).await?;
+            out.document(&dossier, || line(out, &dossier.callback));
         }
         CallbackCommand::Replay(args) => replay::run(context, args).await?,
         CallbackCommand::Export(args) => {

@@ -4,11 +4,12 @@ use crate::Context;
 use crate::callback;
 use crate::desk;
 use crate::failure::Done;
+use crate::out::visible;
 use crate::printer::Printer;
 use crate::stop::Stop;
 use clap::Args;
 use guitai_console::wire::Callback;
-use guitai_console::{Console, ListenOptions};
+use guitai_console::{Console, ForwardOptions, ListenOptions};
 use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
 
@@ -18,6 +19,12 @@ pub struct ListenArgs {
     /// Port on 127.0.0.1; 0 takes any that is free
     #[arg(long, value_name = "N", default_value_t = 8787)]
     port: u16,
+    /// Pass every accepted delivery on to this backend, with its own retries; may be given several times
+    #[arg(long, value_name = "URL")]
+    forward_to: Vec<String>,
+    /// Let those addresses be private or link-local: they are your own backends
+    #[arg(long, requires = "forward_to")]
+    allow_private: bool,
 }
 
 /// Serves until SIGINT or SIGTERM; requests in flight are answered and the store is closed.
@@ -28,6 +35,9 @@ pub async fn run(context: &Context, args: ListenArgs) -> Done {
 
 async fn serve(context: &Context, console: &Console, args: &ListenArgs, stop: &mut Stop) -> Done {
     let out = &context.out;
+    // before the door opens, so that no delivery falls between
+    let forwarding = ForwardOptions { targets: args.forward_to.clone(), allow_private: args.allow_private };
+    let targets = console.forward_start(forwarding).await?;
     let options = ListenOptions { port: args.port, merchant: context.merchant().map(str::to_owned), patrol: true };
     let listener = console.listen(options).await?;
     let mut deliveries = listener.deliveries();
@@ -36,10 +46,17 @@ async fn serve(context: &Context, console: &Console, args: &ListenArgs, stop: &m
     let current =
         format!("/notify/{}", console.merchant_show(context.merchant()).await.map_or(String::new(), |it| it.name));
     let path = paths.iter().find(|path| **path == current).or(paths.first());
-    out.line(&json!({ "listening": place, "notify_path": path, "notify_paths": paths }), || {
+    let mut ready = json!({ "listening": place, "notify_path": path, "notify_paths": paths });
+    if !targets.is_empty() {
+        ready["forward_to"] = json!(targets);
+    }
+    out.line(&ready, || {
         let mut text = format!("{}{place}\n", out.pick("回调监听已就绪：", "The callback listener is ready: "));
         for path in &paths {
             text += &format!("  {place}{path}\n");
+        }
+        for target in &targets {
+            text += &format!("  → {}\n", visible(target));
         }
         text + out.pick("按 Ctrl-C 结束。\n", "Ctrl-C ends it.\n")
     });

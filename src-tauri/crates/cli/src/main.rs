@@ -16,6 +16,7 @@ mod doctor;
 mod export;
 mod failure;
 mod files;
+mod forward;
 mod listen;
 mod merchant;
 mod order;
@@ -89,7 +90,7 @@ enum Command {
     Merchant(merchant::MerchantCommand),
     /// Serve the callback listener: verify, decrypt, record and answer what WeChat Pay sends
     #[command(
-        after_help = "Example:\n  guitai listen --port 8787\n  guitai listen --json | jq 'select(.verdict == \"held\")'"
+        after_help = "Example:\n  guitai listen --port 8787\n  guitai listen --forward-to http://127.0.0.1:8080/notify\n  guitai listen --json | jq 'select(.verdict == \"held\")'"
     )]
     Listen(listen::ListenArgs),
     /// A practice target that prints every request it gets and answers as told
@@ -104,13 +105,16 @@ enum Command {
     )]
     Order(order::OrderCommand),
     /// Callbacks: what came, what was checked, what it changed
-    #[command(subcommand, after_help = "Example:\n  guitai callback list --verdict held\n  guitai callback show 42")]
+    #[command(subcommand, after_help = "Example:\n  guitai callback list --verdict held\n  guitai callback show cb_42")]
     Callback(callback::CallbackCommand),
     /// Which mistake made a signature, a notification or pay parameters fail
     #[command(
         after_help = "Example:\n  guitai doctor request --help\n  guitai doctor pay-params --params params.json --appid wx… --kind jsapi --private-key apiclient_key.pem"
     )]
     Doctor(doctor::DoctorArgs),
+    /// What is passed on to backends by `listen --forward-to`, and what died on the way
+    #[command(subcommand, after_help = "Example:\n  guitai forward dead\n  guitai forward recover --since 2026-11-24")]
+    Forward(forward::ForwardCommand),
     /// Examine a merchant backend's callback URL: play WeChat Pay and see which duties it meets
     #[command(
         after_help = "Example:\n  guitai certify http://127.0.0.1:8080/notify --sandbox sandbox.json --report card.html"
@@ -189,6 +193,7 @@ async fn run(context: &Context, command: Command) -> Done {
         Command::Order(command) => order::run(context, command).await,
         Command::Callback(command) => callback::run(context, command).await,
         Command::Doctor(args) => doctor::run(context, &args),
+        Command::Forward(command) => forward::run(context, command).await,
         Command::Certify(args) => certify::run(context, args).await,
         Command::Sign(args) => sign::run(context, args).await,
         Command::Verify(args) => verify::run(context, &args),
