@@ -5,6 +5,7 @@
 
 mod callbacks;
 mod console;
+mod forward;
 mod gateway;
 mod journal;
 mod listener;
@@ -22,8 +23,9 @@ mod vault;
 mod visible;
 pub mod wire;
 
-pub use callbacks::{RawDelivery, Receipt};
+pub use callbacks::{CallbackWait, RawDelivery, Receipt};
 pub use console::{Console, Options};
+pub use forward::{Forward, ForwardFilter, ForwardOptions};
 pub use listener::{ListenOptions, Listener};
 pub use merchants::{MerchantInput, MerchantPatch, SignInput, SignedRequest};
 pub use outside::{Outside, default_data_dir};

@@ -5,8 +5,12 @@
 
 mod explain;
 mod judge;
+mod wait;
+
+pub use wait::CallbackWait;
 
 use crate::console::{Console, Desk};
+use crate::forward;
 use crate::gateway::signed_text;
 use crate::merchants::Profile;
 use crate::orders::{callback_id, no_cursor, page_size, parse_id, shown_callback};
@@ -63,6 +67,8 @@ struct Incoming {
     raw: CallbackRaw,
     received_at: Timestamp,
     now: Timestamp,
+    /// Where it is passed on to, if it is accepted.
+    targets: Arc<[String]>,
 }
 
 impl Console {
@@ -94,7 +100,9 @@ impl Console {
             decrypted: None,
             intact: true,
         };
-        let incoming = Arc::new(Incoming { profile: profile.clone(), opened, raw, received_at, now });
+        let targets = desk.forwarding.targets();
+        let passes_on = !targets.is_empty();
+        let incoming = Arc::new(Incoming { profile: profile.clone(), opened, raw, received_at, now, targets });
         let kept = desk.keep(incoming).await;
         if stranger {
             // away from this path: the answer doesn't wait for it, WeChat Pay's retry finds the fresh certificates
@@ -106,6 +114,9 @@ impl Console {
                 callback.latency_ms = millis_between(received_at, desk.outside.now());
                 desk.tell(events);
                 desk.announce(&callback);
+                if passes_on {
+                    desk.forwarding.wake();
+                }
                 Receipt { http_status: row.http_status, body: fail_body(row.http_status), callback: Some(callback) }
             }
             Err(error) => {
@@ -330,6 +341,11 @@ fn keep(tx: &Tx<'_>, incoming: &Incoming) -> Result<(CallbackRow, Vec<Event>), S
         first_id: None,
     });
     tx.callback_insert(&row, &incoming.raw, &judged.checks, judged.decrypted.as_deref())?;
+    if forward::goes_on(row.verdict, &incoming.raw.headers) {
+        for target in incoming.targets.iter() {
+            tx.forward_enqueue(id, target, incoming.now, forward::after_answer(incoming.now))?;
+        }
+    }
     Ok((row, judged.events))
 }
 

@@ -209,7 +209,7 @@ pub(crate) fn no_cursor(text: &str) -> Problem {
 }
 
 /// An instant, or a whole Beijing day: its begin, or (`end`) the begin of the next.
-fn moment(field: &str, text: &str, end: bool) -> Result<Timestamp, Problem> {
+pub(crate) fn moment(field: &str, text: &str, end: bool) -> Result<Timestamp, Problem> {
     let text = text.trim();
     if let Ok(at) = time::parse(text) {
         return Ok(at);
