@@ -1,7 +1,8 @@
 // A desk in memory: for tests, and for looking at the window in a browser. It has the program's manners (refusals with
 // four parts, events for what changed), not its rules.
 
-import type { ApiFault, AppState, Callback, Day, Dossier, Event, Merchant, MerchantCheckItem, NotificationView, Order, Page, Problem, Refund, RequestView, TimelineEntry } from './bindings';
+import type { ApiFault, AppState, Callback, CallbackFault, Day, Dossier, Event, Merchant, MerchantCheckItem, NotificationView, Order, Page, Problem, Refund, RequestView, Switches, TimelineEntry } from './bindings';
+import { DUE } from '../format/ladder';
 import { Refused, type Backend, type Commands } from './call';
 import { base64, callbackOf, chance, exchangeOf, merchants, seed, type Seed } from './fake_data';
 
@@ -50,6 +51,8 @@ export function fake(options: FakeOptions = {}): FakeBackend {
   if (options.theme) settings.theme = options.theme;
   let ahead = 0;
   let faults: ApiFault[] = [];
+  let callbackFaults: CallbackFault[] = [];
+  let switches: Switches = { mode: 'mixed' };
   let listening: number | null = 8787;
   let last = 9000;
   const listeners = { desk: new Set<(n: { events: Event[]; missed: boolean }) => void>(), sandbox: new Set<(n: { events: never[]; missed: boolean }) => void>(), app: new Set<(a: AppState) => void>() };
@@ -311,8 +314,8 @@ export function fake(options: FakeOptions = {}): FakeBackend {
             mchid: c.merchant,
             url: 'http://127.0.0.1:8787/notify/sandbox',
             state: c.verdict === 'failed' ? 'PENDING' : 'DELIVERED',
-            attempts: [...(i % 4 === 2 ? [{ at: c.received_at, status: 500, latency_ms: 5, error: null }] : []), { at: c.received_at, status: c.http_status, latency_ms: c.latency_ms, error: null }],
-            next_attempt_at: c.verdict === 'failed' ? new Date(Date.now() + 45_000).toISOString() : null,
+            attempts: DUE.slice(0, i % 4 === 2 ? 4 : 1).map((due, step, all) => ({ at: new Date(Date.parse(c.received_at) + due * 1000).toISOString(), status: step < all.length - 1 ? 500 : c.http_status, latency_ms: c.latency_ms, error: null })),
+            next_attempt_at: c.verdict === 'failed' ? new Date(Date.parse(c.received_at) + 15_000).toISOString() : null,
           }),
         ),
     sandboxRedeliver: async (_id, fault) => ({ at: now(), status: fault && fault !== 'duplicate' ? 401 : 204, latency_ms: 4, error: null, fault }),
@@ -337,10 +340,10 @@ export function fake(options: FakeOptions = {}): FakeBackend {
       })),
     sandboxReset: async () => null,
     sandboxSetFaults: async (next) => (faults = next),
-    sandboxCallbackFaults: async () => [],
-    sandboxSetCallbackFaults: async (next) => next,
-    sandboxSwitches: async () => ({}),
-    sandboxSetSwitches: async () => ({}),
+    sandboxCallbackFaults: async () => callbackFaults,
+    sandboxSetCallbackFaults: async (next) => (callbackFaults = next),
+    sandboxSwitches: async () => switches,
+    sandboxSetSwitches: async (patch) => (switches = { ...switches, ...(patch as Switches) }),
     vaultStatus: async () => ({ way: 'key_file', place: '/home/mei/.local/share/guitai/vault.key' }),
   };
 

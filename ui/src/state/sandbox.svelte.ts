@@ -1,6 +1,6 @@
 // The sandbox's switchboard: clock, faults, notifications, requests. Asked for while its screen is shown, and on its news.
 
-import type { ApiFault, ApiFaultKind, ClockView, NotificationView, RedeliverFault, RequestView } from '../backend/bindings';
+import type { ApiFault, ApiFaultKind, CallbackFault, ClockView, KeyMode, NotificationView, RedeliverFault, RequestView, Switches } from '../backend/bindings';
 import { words } from '../text/words.svelte';
 import type { Desk } from './desk.svelte';
 import { Task } from './task.svelte';
@@ -11,6 +11,8 @@ const REQUESTS = 100;
 export class SandboxBoard {
   clock = $state.raw<ClockView | null>(null);
   faults = $state.raw<ApiFault[]>([]);
+  callbackFaults = $state.raw<CallbackFault[]>([]);
+  switches = $state.raw<Switches>({});
   notifications = $state.raw<NotificationView[]>([]);
   requests = $state.raw<RequestView[]>([]);
   reading = new Task();
@@ -56,6 +58,19 @@ export class SandboxBoard {
 
   async noFaults(): Promise<void> {
     await this.#setFaults([]);
+    await this.#setCallbackFaults([]);
+  }
+
+  /** Spoils the next so many notifications, or no more. */
+  async spoil(fault: RedeliverFault, times: number): Promise<void> {
+    const others = this.callbackFaults.filter((rule) => rule.fault !== fault);
+    await this.#setCallbackFaults(times > 0 ? [...others, { fault, times }] : others);
+  }
+
+  /** Which key signs answers and notifications. */
+  async signBy(mode: KeyMode): Promise<void> {
+    const switches = await this.acting.run(() => this.desk.commands.sandboxSetSwitches({ mode }));
+    if (switches) this.switches = switches;
   }
 
   async redeliver(id: string, fault: RedeliverFault | null): Promise<void> {
@@ -80,6 +95,11 @@ export class SandboxBoard {
     if (set) this.faults = set;
   }
 
+  async #setCallbackFaults(faults: CallbackFault[]): Promise<void> {
+    const set = await this.acting.run(() => this.desk.commands.sandboxSetCallbackFaults(faults));
+    if (set) this.callbackFaults = set;
+  }
+
   async #read(): Promise<void> {
     if (!this.running) return;
     if (this.#asking) {
@@ -91,9 +111,16 @@ export class SandboxBoard {
       this.#again = false;
       const { commands } = this.desk;
       const all = await this.reading.run(() =>
-        Promise.all([commands.sandboxClock(), commands.sandboxFaults(), commands.sandboxNotifications(), commands.sandboxRequests(REQUESTS)]),
+        Promise.all([
+          commands.sandboxClock(),
+          commands.sandboxFaults(),
+          commands.sandboxCallbackFaults(),
+          commands.sandboxSwitches(),
+          commands.sandboxNotifications(),
+          commands.sandboxRequests(REQUESTS),
+        ]),
       );
-      if (all) [this.clock, this.faults, this.notifications, this.requests] = all;
+      if (all) [this.clock, this.faults, this.callbackFaults, this.switches, this.notifications, this.requests] = all;
     } while (this.#again);
     this.#asking = false;
   }
