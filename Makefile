@@ -15,6 +15,9 @@ SAY := @echo "▸"
 # On a terminal cargo shows how far it is; in a log it only says what went wrong.
 QUIET := $(shell [ -t 2 ] || echo --quiet)
 
+# Where scripts/sdks.sh puts the Python that has the SDK.
+export GUITAI_SDK_PYTHON := $(CURDIR)/tests/sdks/python/.venv/bin/python
+
 # A screen of its own, a D-Bus session of its own, and an end in any case.
 HEADLESS := xvfb-run -a -s "-screen 0 1280x800x24" dbus-run-session -- timeout -k 10
 

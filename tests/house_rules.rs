@@ -95,10 +95,10 @@ const MAY_IMPORT: [(&str, &str, &[&str]); 8] = [
     ("src-tauri/crates/door", "guitai-door", &[]),
     ("src-tauri/crates/sandbox", "wechatpay-sandbox", &["wechatpay", "guitai-door"]),
     ("src-tauri/crates/console", "guitai-console", &["wechatpay", "guitai-door"]),
-    ("src-tauri/crates/certify", "guitai-certify", &["wechatpay", "guitai-door"]),
+    ("src-tauri/crates/certify", "guitai-certify", &["wechatpay"]),
     ("src-tauri/crates/cli", "guitai-cli", &["wechatpay", "guitai-console", "wechatpay-sandbox", "guitai-certify"]),
-    ("src-tauri", "guitai-desktop", &["wechatpay", "guitai-console", "wechatpay-sandbox"]),
-    ("tests", "guitai-tests", &["wechatpay", "guitai-door", "guitai-console", "wechatpay-sandbox"]),
+    ("src-tauri", "guitai-desktop", &["wechatpay", "guitai-console", "wechatpay-sandbox", "guitai-certify"]),
+    ("tests", "guitai-tests", &["wechatpay", "guitai-door", "guitai-console", "wechatpay-sandbox", "guitai-certify"]),
 ];
 
 #[test]
