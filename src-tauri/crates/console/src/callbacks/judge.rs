@@ -110,8 +110,12 @@ pub(super) fn judge(
             Ok(Judged::new(opened, Verdict::Rejected, status).reason(rejection.slug()))
         }
         Err(Refusal::Undecryptable { .. }) => Ok(Judged::new(opened, Verdict::Failed, 500).reason("resource_decrypts")),
-        Err(Refusal::NotUnderstood { plaintext, .. }) => {
+        Err(Refusal::NotUnderstood { why, plaintext }) => {
             let mut judged = Judged::new(opened, Verdict::Held, 204).reason("not_understood");
+            // it opened, so no rung failed: the last one says what stood in the way
+            if let Some(last) = judged.checks.last_mut().filter(|last| last.ok) {
+                last.detail = visible(&format!("{}; {why}", last.detail), DETAIL);
+            }
             judged.out_trade_no = plaintext.as_deref().and_then(number_in);
             judged.decrypted = plaintext.as_ref().map(|text| text.clone().into_bytes());
             set_aside(tx, profile, &mut judged, id)?;

@@ -1,16 +1,13 @@
 //! Walk B against a gateway that answers as told: field rules, refusals, unknown outcomes, refunds and their limits.
 
-use crate::console::{Console, Desk};
+use crate::console::{Console, Options};
 use crate::gateway::stand::{Stand, signed, with_headers};
 use crate::outside::Outside;
-use crate::patrol::Patrol;
-use crate::store::{Store, StoreError};
+use crate::store::StoreError;
 use crate::wire::{FoundBy, Order, OrderFilter, OrderInput, RefundInput, Via};
 use guitai_door::{Answer, Request};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
-use tokio::sync::broadcast;
 use wechatpay::money::Fen;
 
 const NO: &str = "GT000001";
@@ -18,19 +15,18 @@ const T1: &str = "4200000985202612010000000001";
 const URL: &str = "http://127.0.0.1:8787/notify/shop";
 
 /// A desk whose gateway is a stand's: impatient, and answering as told.
-fn desk(stand: &Stand) -> Console {
-    let desk = Desk {
+async fn desk(stand: &Stand) -> Console {
+    let options = Options {
         data_dir: stand.folder.path().to_owned(),
-        store: Store::open(stand.folder.path()).expect("a store"),
-        merchants: stand.merchants.clone(),
-        gateway: stand.gateway.clone(),
-        trust: stand.trust.clone(),
+        passphrase: None,
+        interactive: false,
         outside: stand.outside.clone(),
-        events: broadcast::channel(64).0,
-        deliveries: broadcast::channel(64).0,
-        patrol: Patrol::default(),
-        last_callback: AtomicI64::new(0),
     };
+    let opened = Console::open(options).await.expect("a desk");
+    let mut desk = Arc::into_inner(opened.desk).expect("nobody else has it");
+    desk.merchants = stand.merchants.clone();
+    desk.trust = stand.trust.clone();
+    desk.gateway = stand.gateway.clone();
     Console { desk: Arc::new(desk) }
 }
 
@@ -79,7 +75,7 @@ fn accepted_refund(outside: &Outside, request: &Request, status: &str) -> Answer
 #[tokio::test]
 async fn each_broken_field_is_named_and_nothing_is_kept() {
     let stand = Stand::open(|_, _, _| Answer::Reset).await;
-    let console = desk(&stand);
+    let console = desk(&stand).await;
     type Break = fn(&mut OrderInput);
     let cases: [(&str, Break); 11] = [
         ("amount.total", |it| it.amount = Fen::new(0)),
@@ -124,7 +120,7 @@ async fn an_unknown_outcome_is_asked_again_byte_for_byte() {
         ),
     })
     .await;
-    let console = desk(&stand);
+    let console = desk(&stand).await;
     order(&console).await;
     let lost = console.order_prepay(None, NO, Via::Jsapi).await.expect_err("no answer");
     let dossier = console.order_show(None, NO).await.expect("the order");
@@ -161,7 +157,7 @@ async fn a_refusal_says_why_and_the_order_can_be_asked_again() {
         _ => paid(outside, request),
     })
     .await;
-    let console = desk(&stand);
+    let console = desk(&stand).await;
     order(&console).await;
     let missing = OrderInput { notify_url: None, openid: None, ..input("GT000002") };
     console.order_create(None, missing).await.expect("an order without either");
@@ -193,7 +189,7 @@ async fn an_answer_that_contradicts_the_order_changes_nothing() {
         signed(outside, crate::gateway::stand::By::Platform, 200, &dearer)
     })
     .await;
-    let console = desk(&stand);
+    let console = desk(&stand).await;
     order(&console).await;
     assert_eq!(console.order_query(None, NO).await.expect_err("contradicts").code, "ANSWER_CONTRADICTS");
     let dossier = console.order_show(None, NO).await.expect("the order");
@@ -204,7 +200,7 @@ async fn an_answer_that_contradicts_the_order_changes_nothing() {
 #[tokio::test]
 async fn a_number_that_was_never_sent_is_closed_here_only() {
     let stand = Stand::open(|_, _, _| Answer::Reset).await;
-    let console = desk(&stand);
+    let console = desk(&stand).await;
     order(&console).await;
     for _ in 0..2 {
         assert_eq!(console.order_close(None, NO).await.expect("closed").state, "CLOSED");
@@ -221,7 +217,7 @@ async fn refunds_keep_to_what_was_paid() {
         _ => accepted_refund(outside, request, "PROCESSING"),
     })
     .await;
-    let console = desk(&stand);
+    let console = desk(&stand).await;
     order(&console).await;
     let part = |fen: i64| RefundInput { amount: Some(Fen::new(fen)), ..RefundInput::default() };
     assert_eq!(console.order_refund(None, NO, part(1)).await.expect_err("unpaid").code, "ORDER_NOT_PAID");
@@ -267,7 +263,7 @@ async fn an_unclear_refund_is_never_asked_for_under_a_new_number() {
         _ => accepted_refund(outside, request, "SUCCESS"),
     })
     .await;
-    let console = desk(&stand);
+    let console = desk(&stand).await;
     order(&console).await;
     console.order_query(None, NO).await.expect("paid");
     let part = |fen: i64| RefundInput { amount: Some(Fen::new(fen)), ..RefundInput::default() };
@@ -291,7 +287,7 @@ async fn fifty_parts_and_no_more() {
         _ => accepted_refund(outside, request, "SUCCESS"),
     })
     .await;
-    let console = desk(&stand);
+    let console = desk(&stand).await;
     order(&console).await;
     console.order_query(None, NO).await.expect("paid");
     for number in 0..51 {
@@ -317,7 +313,7 @@ async fn the_patrol_asks_about_what_is_open_and_stops_at_paid() {
         }
     })
     .await;
-    let console = desk(&stand);
+    let console = desk(&stand).await;
     order(&console).await;
     console.order_prepay(None, NO, Via::Native).await.expect("prepaid");
     let mut events = console.subscribe();

@@ -41,6 +41,7 @@ CREATE INDEX orders_time ON orders (mchid, created_at, id);
 CREATE INDEX orders_state_time ON orders (mchid, state, created_at, id);
 CREATE INDEX orders_paid_time ON orders (mchid, success_time) WHERE success_time IS NOT NULL;
 CREATE INDEX orders_transaction ON orders (transaction_id) WHERE transaction_id IS NOT NULL;
+CREATE INDEX orders_openid ON orders (openid) WHERE openid IS NOT NULL;
 CREATE INDEX orders_patrol ON orders (patrol_at) WHERE patrol_at IS NOT NULL;
 
 -- Own bigrams of description and attach, so that two Chinese characters are found; see search.rs.

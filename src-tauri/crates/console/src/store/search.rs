@@ -1,7 +1,7 @@
 //! Finding orders by what a person types: a number or its beginning, an id, or words of description and attach.
 //!
 //! Words go through own bigrams in a contentless FTS index, so that two Chinese characters are found and nothing is
-//! scanned; joined bigrams can hit falsely, so the text itself is looked at again.
+//! scanned.
 
 use super::StoreError;
 use rusqlite::types::Value;
@@ -27,34 +27,43 @@ pub(super) fn remember(
 }
 
 /// The condition that goes behind `WHERE mchid = ?`, and its values.
+///
+/// Every way to a hit is a lookup of its own, so that no row is read that can't be one. Only a number's beginning that
+/// very many share is met by walking from the newest, which is soon there.
 pub(super) fn condition(connection: &Connection, mchid: &str, text: &str) -> Result<(String, Vec<Value>), StoreError> {
     let own = |text: &str| Value::from(text.to_owned());
     let (from, below) = prefix_range(text);
-    let mut ways = vec![
-        "out_trade_no >= ? AND out_trade_no < ?".to_owned(),
-        "transaction_id >= ? AND transaction_id < ?".to_owned(),
-        "openid = ?".to_owned(),
-    ];
-    let mut values = vec![own(&from), own(&below), own(&from), own(&below), own(text)];
-    let words = bigrams(text);
-    if words.is_empty() {
-        ways.push("instr(lower(description), lower(?)) > 0".to_owned());
-        values.push(own(text));
-    } else {
-        let phrase: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
-        ways.push(
-            "(instr(lower(description), lower(?)) > 0 OR instr(lower(coalesce(attach, '')), lower(?)) > 0) \
-             AND id IN (SELECT rowid FROM order_words WHERE order_words MATCH ?)"
-                .to_owned(),
-        );
-        values.extend([own(text), own(text), own(&phrase.join(" AND "))]);
-    }
-    // A few hits are fetched by index and sorted; many are met soon enough when walking from the newest.
     let few = few_by_number(connection, mchid, &from, &below)?;
-    let ways: Vec<String> = ways.into_iter().map(|way| format!("({way})")).collect();
-    let hint = if few { "" } else { "+" };
-    let joined = ways.join(" OR ").replacen("out_trade_no >=", &format!("{hint}out_trade_no >="), 1);
-    Ok((format!(" AND ({joined})"), values))
+    let mut ways = vec![
+        "SELECT id FROM orders WHERE transaction_id >= ? AND transaction_id < ?",
+        "SELECT id FROM orders WHERE openid = ?",
+    ];
+    let mut values = vec![own(&from), own(&below), own(text)];
+    if few {
+        ways.push("SELECT id FROM orders WHERE mchid = ? AND out_trade_no >= ? AND out_trade_no < ?");
+        values.extend([own(mchid), own(&from), own(&below)]);
+    }
+    let words = bigrams(text);
+    if !words.is_empty() {
+        // joined bigrams can hit falsely, so the text itself is looked at again
+        ways.push(
+            "SELECT orders.id FROM order_words JOIN orders ON orders.id = order_words.rowid WHERE order_words MATCH ?
+             AND (instr(lower(description), lower(?)) > 0 OR instr(lower(coalesce(attach, '')), lower(?)) > 0)",
+        );
+        let all: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+        values.extend([own(&all.join(" AND ")), own(text), own(text)]);
+    }
+    let mut condition = format!("id IN ({})", ways.join(" UNION ALL "));
+    if !few {
+        condition.push_str(" OR (+out_trade_no >= ? AND +out_trade_no < ?)");
+        values.extend([own(&from), own(&below)]);
+    }
+    if words.is_empty() {
+        // one character: no bigram finds it, so the texts are read, newest first
+        condition.push_str(" OR instr(lower(description), lower(?)) > 0");
+        values.push(own(text));
+    }
+    Ok((format!(" AND ({condition})"), values))
 }
 
 fn few_by_number(connection: &Connection, mchid: &str, from: &str, below: &str) -> Result<bool, StoreError> {

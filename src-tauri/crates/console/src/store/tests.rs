@@ -153,6 +153,7 @@ async fn pages_meet_without_gap_or_overlap() {
         (Some("coffee bea"), 19),
         (Some("没有"), 0),
         (Some("'\"*"), 0),
+        (Some("火"), 19),
     ] {
         let (mut seen, mut after) = (Vec::new(), None);
         loop {
