@@ -81,11 +81,6 @@ impl Window {
         Window { client, _processes: processes, folder }
     }
 
-    /// The data folder of this window.
-    pub fn data_dir(&self) -> PathBuf {
-        self.folder.path().join("data")
-    }
-
     /// Waits for an element that is marked `data-testid`.
     pub async fn find(&self, testid: &str) -> Element {
         let selector = format!("[data-testid=\"{testid}\"]");
@@ -115,14 +110,13 @@ impl Window {
         }
     }
 
-    /// Empties a field and types into it.
+    /// Types over whatever stands in a field, as a person does: WebDriver's own clear isn't noticed by the page.
     pub async fn fill(&self, testid: &str, text: &str) {
         let field = self.find(testid).await;
-        field.clear().await.expect("a field that can be emptied");
-        if text.is_empty() {
-            return; // WebDriver has no way to type nothing
-        }
-        field.send_keys(text).await.expect("a field that can be typed into");
+        let select = "document.querySelector(`[data-testid=\"${arguments[0]}\"]`).select()";
+        self.client.execute(select, vec![json!(testid)]).await.expect("a field whose text can be selected");
+        let over = if text.is_empty() { String::from(char::from(Key::Backspace)) } else { text.to_owned() };
+        field.send_keys(&over).await.expect("a field that can be typed into");
     }
 
     /// Types keys at whatever has the focus.
