@@ -155,6 +155,8 @@ export class Desk {
 
   #paid(event: Extract<Event, { kind: 'payment_received' }>): void {
     const { out_trade_no } = event;
+    // Whoever looks at it sees it turn.
+    if (this.view.screen === 'orders' && this.orders.selected === out_trade_no) return;
     this.toasts.show({
       tone: 'good',
       text: words.t.toast.paid(money(event.amount)),

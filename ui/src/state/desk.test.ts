@@ -60,6 +60,7 @@ describe('the desk', () => {
 describe('an order', () => {
   test('is made, prepaid, paid on the phone, and turns paid by its event', async () => {
     const desk = await opened(fake({ empty: true }));
+    desk.go('orders');
     expect(await desk.orders.create({ amount: 1250, description: '热美式' })).toBe(true);
     await vi.waitFor(() => expect(desk.orders.dossier?.state).toBe('CREATED'));
     const no = desk.orders.selected ?? '';
@@ -73,7 +74,7 @@ describe('an order', () => {
     await vi.waitFor(() => expect(desk.orders.dossier?.state).toBe('SUCCESS'));
     await vi.waitFor(() => expect(desk.callbacks.feed.rows[0]?.verdict).toBe('applied'));
     await vi.waitFor(() => expect(desk.overview.figures?.taken_today).toBe(1250));
-    expect(desk.toasts.list.some((toast) => toast.text.includes('12.50'))).toBe(true);
+    expect(desk.toasts.list, 'nobody who looks at the order needs to be told').toEqual([]);
     expect(desk.orders.feed.rows.map((order) => order.state)).toEqual(['SUCCESS']);
   });
 
@@ -176,4 +177,28 @@ describe('work', () => {
       vi.useRealTimers();
     }
   });
+});
+
+test('a payment elsewhere is told, and leads there', async () => {
+  const backend = fake();
+  const desk = await opened(backend);
+  const [order] = desk.orders.feed.rows;
+  backend.emit({ kind: 'payment_received', merchant: 'sandbox', out_trade_no: order?.out_trade_no ?? '', amount: 1250, found_by: 'callback' });
+  await vi.waitFor(() => expect(desk.toasts.list[0]?.text).toContain('¥12.50'));
+  desk.toasts.list[0]?.open?.();
+  await vi.waitFor(() => expect([desk.view.screen, desk.orders.dossier?.out_trade_no]).toEqual(['orders', order?.out_trade_no]));
+});
+
+test('another merchant’s payment is not', async () => {
+  const backend = fake();
+  const desk = await opened(backend);
+  backend.emit({ kind: 'payment_received', merchant: 'lakeside-cafe', out_trade_no: 'X', amount: 1, found_by: 'callback' });
+  await new Promise((resolve) => setTimeout(resolve));
+  expect(desk.toasts.list).toEqual([]);
+});
+
+test('with a channel chosen, a new order is prepaid at once', async () => {
+  const desk = await opened(fake({ empty: true }));
+  await desk.orders.create({ amount: 300, description: '茶' }, 'native');
+  await vi.waitFor(() => expect([desk.orders.dossier?.state, desk.orders.dossier?.code_url?.startsWith('weixin://')]).toEqual(['NOTPAY', true]));
 });

@@ -109,8 +109,11 @@ export class Orders implements Hearer {
     this.desk.phone.close();
   }
 
-  async create(input: OrderInput): Promise<boolean> {
-    return this.#made(await this.making.run(() => this.desk.commands.orderCreate(this.desk.m, input)));
+  /** Makes an order; with a channel it is prepaid at once. */
+  async create(input: OrderInput, via: Via | null = null): Promise<boolean> {
+    const made = this.#made(await this.making.run(() => this.desk.commands.orderCreate(this.desk.m, input)));
+    if (made && via !== null) await this.prepay(via);
+    return made;
   }
 
   /** One key, one small order to try things with. */
