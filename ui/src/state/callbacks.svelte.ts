@@ -19,6 +19,8 @@ export class Callbacks implements Hearer {
   conditions = $state.raw<CallbackConditions>({ verdict: null, outTradeNo: '' });
   selected = $state<string | null>(null);
   dossier = $state.raw<CallbackDossier | null>(null);
+  /** All deliveries for the order of the open one, itself included. */
+  deliveries = $state.raw<Callback[]>([]);
   tab = $state<CallbackTab>('checks');
   showing = new Task();
   acting = new Task();
@@ -47,7 +49,9 @@ export class Callbacks implements Hearer {
   }
 
   heard(events: Event[], missed: boolean): void {
-    if (missed || events.some((event) => event.kind === 'callback_received')) void this.feed.refresh();
+    if (!missed && !events.some((event) => event.kind === 'callback_received')) return;
+    void this.feed.refresh();
+    if (this.dossier) void this.#readDeliveries(this.dossier);
   }
 
   where(conditions: Partial<CallbackConditions>, typing = false): void {
@@ -60,10 +64,13 @@ export class Callbacks implements Hearer {
 
   async open(id: string): Promise<void> {
     if (this.selected !== id) this.dossier = null;
+    this.deliveries = [];
     this.selected = id;
     this.acting.clear();
     const dossier = await this.showing.run(() => this.desk.commands.callbackShow(id));
-    if (dossier && this.selected === id) this.#show(dossier);
+    if (!dossier || this.selected !== id) return;
+    this.#show(dossier);
+    await this.#readDeliveries(dossier);
   }
 
   leave(): void {
@@ -79,6 +86,16 @@ export class Callbacks implements Hearer {
     this.feed.put(callback);
     this.desk.toasts.show({ tone: callback.verdict === 'applied' ? 'good' : 'plain', text: words.t.verdict[callback.verdict], detail: callback.out_trade_no ?? undefined });
     await this.open(id);
+  }
+
+  async #readDeliveries({ id, out_trade_no }: CallbackDossier): Promise<void> {
+    if (out_trade_no === null) return;
+    try {
+      const page = await this.desk.commands.callbackList(this.desk.m, { out_trade_no, limit: 50 });
+      if (this.selected === id) this.deliveries = page.items;
+    } catch {
+      // The delivery itself is shown; its neighbours are extra.
+    }
   }
 
   #show(dossier: CallbackDossier): void {
