@@ -78,7 +78,10 @@ impl Window {
         let wanted = wanted.as_object().expect("an object").clone();
         let client = ClientBuilder::new(HttpConnector::new()).capabilities(wanted).connect(&url).await;
         let client = client.expect("the window opens (is guitai-desktop built?)");
-        Window { client, _processes: processes, folder }
+        let window = Window { client, _processes: processes, folder };
+        // Frame first, then sandbox and its merchant: only now is there something to work with.
+        window.text_when("mode", |text| text.contains("SANDBOX")).await;
+        window
     }
 
     /// Waits for an element that is marked `data-testid`.
@@ -101,7 +104,13 @@ impl Window {
     pub async fn click(&self, testid: &str) {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            match self.find(testid).await.click().await {
+            let element = self.find(testid).await;
+            // A button that is busy takes no click, and WebDriver doesn't say so.
+            if !element.is_enabled().await.unwrap_or(true) && Instant::now() < deadline {
+                pause().await;
+                continue;
+            }
+            match element.click().await {
                 Ok(()) => return,
                 // It was drawn again between the two calls, or something passes over it.
                 Err(error) if passing(&error) && Instant::now() < deadline => pause().await,

@@ -26,6 +26,10 @@ async fn shots() {
     window.find("qr").await;
     window.make_order("25.80", "刚刚创建的订单").await;
 
+    window
+        .script("document.querySelectorAll('[data-testid=toasts] button:last-child').forEach((it) => it.click())")
+        .await;
+
     for language in ["zh", "en"] {
         for theme in ["light", "dark"] {
             window.click("nav-settings").await;
