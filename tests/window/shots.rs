@@ -3,7 +3,15 @@
 use crate::driver::{System, Window};
 use std::path::PathBuf;
 
-const SCREENS: [&str; 6] = ["overview", "orders", "callbacks", "signatures", "sandbox", "settings"];
+/// Each screen, and what is opened on it first.
+const SCREENS: [(&str, Option<&str>); 6] = [
+    ("overview", None),
+    ("orders", Some("order-row")),
+    ("callbacks", Some("callback-row")),
+    ("signatures", Some("signature-row")),
+    ("sandbox", None),
+    ("settings", None),
+];
 
 #[tokio::test]
 #[ignore = "makes pictures for people: make shots"]
@@ -11,24 +19,18 @@ async fn shots() {
     let folder = PathBuf::from(std::env::var_os("GUITAI_SHOTS").expect("GUITAI_SHOTS names the folder"));
     let window = Window::open(System::Chinese).await;
     // Something to look at: orders in several states.
-    for (amount, shown, description) in [
-        ("12.50", "12.50", "热美式"),
-        ("38", "38.00", "双人套餐"),
-        ("0.01", "0.01", "测试"),
-        ("1288", "1,288.00", "年卡"),
-    ] {
-        window.make_order(amount, description).await;
-        window.pay_on_the_phone(shown).await;
-        window.attribute_when("order-state", "data-state", "SUCCESS").await;
-    }
+    window.make_order("25.80", "刚刚创建的订单").await;
     window.make_order("66", "待支付的订单").await;
     window.click("prepay-native").await;
     window.find("qr").await;
-    window.make_order("25.80", "刚刚创建的订单").await;
-
-    window
-        .script("document.querySelectorAll('[data-testid=toasts] button:last-child').forEach((it) => it.click())")
-        .await;
+    for (amount, shown, description) in
+        [("38", "38.00", "双人套餐"), ("0.01", "0.01", "测试"), ("1288", "1,288.00", "年卡")]
+    {
+        window.make_order(amount, description).await;
+        window.pay_on_the_phone(shown).await;
+        window.attribute_when("order-state", "data-state", "SUCCESS").await;
+        window.click("phone-close").await;
+    }
 
     for language in ["zh", "en"] {
         for theme in ["light", "dark"] {
@@ -36,30 +38,47 @@ async fn shots() {
             window.click(&format!("lang-{language}")).await;
             window.click(&format!("theme-{theme}")).await;
             window.attribute_when("app", "data-theme", theme).await;
-            let file = |name: &str| folder.join(format!("{name}-{language}-{theme}.png"));
-            for screen in SCREENS {
+            let shot = async |name: &str| {
+                window.close_toasts().await;
+                window.settled().await;
+                window.shot(&folder.join(format!("{name}-{language}-{theme}.png"))).await;
+            };
+
+            window.make_order("12.50", "热美式 Americano").await;
+            window.click("prepay-jsapi").await;
+            window.attribute_when("order-state", "data-state", "NOTPAY").await;
+            window.click("open-phone").await;
+            window.text_when("phone-amount", |text| text.contains("12.50")).await;
+            shot("phone").await;
+            window.click("phone-pay").await;
+            window.attribute_when("order-state", "data-state", "SUCCESS").await;
+            window.click("phone-close").await;
+
+            for (screen, opened) in SCREENS {
                 window.click(&format!("nav-{screen}")).await;
                 window.find(&format!("screen-{screen}")).await;
-                window.settled().await;
-                window.shot(&file(screen)).await;
+                if let Some(row) = opened {
+                    window.click(row).await;
+                }
+                shot(screen).await;
             }
             window.click("nav-orders").await;
-            window.click("order-row").await;
-            window.find("order-detail").await;
-            window.settled().await;
-            window.shot(&file("order")).await;
-            window.click("prepay-jsapi").await;
-            window.click("open-phone").await;
-            window.find("phone").await;
-            window.settled().await;
-            window.shot(&file("phone")).await;
+            window.click("new-order").await;
+            window.find("new-order-amount").await;
+            shot("new-order").await;
+            window.press_with_control('k').await;
+            window.find("palette-input").await;
+            shot("palette").await;
             window.press_escape().await;
-            window.click("nav-callbacks").await;
-            window.click("callback-row").await;
-            window.find("callback-detail").await;
-            window.settled().await;
-            window.shot(&file("callback")).await;
         }
     }
     window.close().await;
+}
+
+impl Window {
+    /// Messages in the corner go by themselves, but not before the picture.
+    async fn close_toasts(&self) {
+        let script = "document.querySelectorAll('[data-testid=toasts] button:last-child').forEach((it) => it.click())";
+        self.script(script).await;
+    }
 }
