@@ -9,7 +9,7 @@ use super::cause::Cause;
 use super::json::{Document, Node, NotJson};
 use super::opened::Opened;
 use super::request::{Times, without_line_end};
-use super::search::{Found, Plan, search};
+use super::search::{Found, Plan, Variant, search, search_right};
 use super::signature_form::{self, Form, unhex};
 use super::verdict::{Bench, Certainty, Diagnosis};
 use crate::keys::{ApiV3Key, Certificate, PublicKey};
@@ -136,7 +136,7 @@ impl Four {
     }
 
     fn plan(&self, body: &[u8]) -> Plan {
-        Plan { assumes: vec![], fields: self.fields(body), variants: vec![], lines: vec![] }
+        Plan { fields: self.fields(body), variants: vec![], lines: vec![] }
     }
 }
 
@@ -254,11 +254,17 @@ fn examine<'a>(four: &Four, received: &[u8], keys: &'a [Given], guess: bool) -> 
             continue;
         }
         looked.opened = true;
-        let variants = if guess { body::sent_variants(received) } else { vec![] };
-        let plan = Plan { variants: vec![(2, variants.clone())], ..four.plan(received) };
-        let found = search(&opened, &[plan]);
-        looked.tried += found.tried;
-        let whole = if found.ways.is_empty() { deeper(&opened, four, &variants, &mut looked.tried) } else { found };
+        let mut whole = search_right(&opened, &[four.plan(received)]);
+        let mut variants = vec![];
+        if whole.ways.is_empty() && guess {
+            variants = body::sent_variants(received);
+            let plan = Plan { variants: vec![(2, variants.clone())], ..four.plan(received) };
+            whole = whole.or(search(&opened, &[plan]));
+        }
+        if whole.ways.is_empty() {
+            whole = whole.or(deeper(&opened, four, &variants));
+        }
+        looked.tried += whole.tried;
         // WeChat Pay signs in one way only; another digest is no proof of anything here.
         if whole.ways.is_empty() || whole.ways.iter().flatten().any(|cause| !Cause::NOTIFICATION.contains(cause)) {
             continue;
@@ -274,15 +280,15 @@ fn examine<'a>(four: &Four, received: &[u8], keys: &'a [Given], guess: bool) -> 
 }
 
 /// Three and four habits of a framework at once.
-fn deeper(opened: &Opened, four: &Four, variants: &[super::search::Variant], tried: &mut u64) -> Found {
-    let mut ways = Vec::new();
+fn deeper(opened: &Opened, four: &Four, variants: &[Variant]) -> Found {
+    let (mut ways, mut tried) = (Vec::new(), 0);
     for variant in variants.iter().filter(|v| v.causes.len() > 2) {
-        *tried += 1;
+        tried += 1;
         if matches!(opened.fits(&four.plan(&variant.bytes).right_text()), Some(None)) {
             ways.push(variant.causes.clone());
         }
     }
-    Found { ways, tried: 0 }
+    Found { ways, tried }
 }
 
 fn conclude(bench: Bench, input: &NotificationInput<'_>, four: &Four, fit: Fit<'_>, assumed: Vec<Cause>) -> Diagnosis {

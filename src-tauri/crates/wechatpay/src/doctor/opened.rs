@@ -98,6 +98,11 @@ impl Opened {
         }
     }
 
+    /// Whether there is anything to compare texts with.
+    pub(super) fn is_open(&self) -> bool {
+        !matches!(self, Opened::Closed)
+    }
+
     /// Whether this key certainly made the signature.
     pub(super) fn is_proper(&self) -> bool {
         matches!(self, Opened::Pkcs1(_))
@@ -107,22 +112,13 @@ impl Opened {
     pub(super) fn fits(&self, text: &[u8]) -> Option<Option<Cause>> {
         match self {
             Opened::Pkcs1(Payload::Digest(Hash::Sha256, signed)) => {
-                let digest = Sha256::digest(text);
-                if digest.as_slice() == signed {
-                    return Some(None);
-                }
-                let again = |bytes: &[u8]| Sha256::digest(bytes).as_slice() == signed;
-                let twice =
-                    again(&digest) || again(hex(&digest).as_bytes()) || again(hex(&digest).to_uppercase().as_bytes());
-                twice.then_some(Some(Cause::DigestMisapplied))
+                (Sha256::digest(text).as_slice() == signed).then_some(None)
             }
             Opened::Pkcs1(Payload::Digest(hash, signed)) => {
                 (hash.of(text) == *signed).then_some(Some(Cause::DigestWrong))
             }
             Opened::Pkcs1(Payload::Bare(signed)) => {
-                let digest = Sha256::digest(text);
-                let bare = digest.as_slice() == signed || hex(&digest).as_bytes().eq_ignore_ascii_case(signed);
-                bare.then_some(Some(Cause::DigestMisapplied))
+                (Sha256::digest(text).as_slice() == signed).then_some(Some(Cause::DigestMisapplied))
             }
             Opened::Pss { hash, salt } => {
                 let mut outer = Sha256::new();
@@ -133,6 +129,21 @@ impl Opened {
             }
             Opened::Closed => None,
         }
+    }
+
+    /// The same, and whether it was made over a digest of a digest: costs more, so it is asked of few texts.
+    pub(super) fn fits_somehow(&self, text: &[u8]) -> Option<Option<Cause>> {
+        let digest = || Sha256::digest(text);
+        let misapplied = match self {
+            Opened::Pkcs1(Payload::Digest(Hash::Sha256, signed)) => {
+                let again = |bytes: &[u8]| Sha256::digest(bytes).as_slice() == signed;
+                let lower = hex(&digest());
+                again(&digest()) || again(lower.as_bytes()) || again(lower.to_uppercase().as_bytes())
+            }
+            Opened::Pkcs1(Payload::Bare(signed)) => hex(&digest()).as_bytes().eq_ignore_ascii_case(signed),
+            _ => false,
+        };
+        self.fits(text).or(misapplied.then_some(Some(Cause::DigestMisapplied)))
     }
 }
 

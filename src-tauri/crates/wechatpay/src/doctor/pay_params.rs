@@ -6,7 +6,7 @@ use super::json::{Document, Node};
 use super::key_file::{KeyFile, Material};
 use super::opened::Opened;
 use super::request::Times;
-use super::search::{Lines, Plan, Variant, search};
+use super::search::{Lines, Plan, Variant, search, search_right};
 use super::signature_form::{self, Form};
 use super::verdict::{Bench, Diagnosis};
 
@@ -55,7 +55,6 @@ pub fn pay_params(input: &PayParamsInput<'_>) -> Result<Diagnosis, BadInput> {
         [appid, time, &nonce, package].map(|field| field.as_bytes().to_vec()).to_vec()
     };
     let plan = |appid: &str, time: &str, package: &str| Plan {
-        assumes: vec![],
         fields: fields(appid, time, package),
         variants: vec![],
         lines: vec![],
@@ -65,7 +64,8 @@ pub fn pay_params(input: &PayParamsInput<'_>) -> Result<Diagnosis, BadInput> {
     let mut visible = params.faults(input.kind);
     visible.extend(package.faults.clone());
     visible.extend(times.milliseconds.then_some(Cause::TimestampMilliseconds));
-    let theirs = params.appid.text.as_deref().filter(|appid| *appid != input.appid);
+    let theirs = params.appid.present.then(|| params.appid.text.as_deref().unwrap_or_default());
+    let theirs = theirs.filter(|appid| *appid != input.appid);
     visible.extend(theirs.map(|_| Cause::AppidDiffers));
 
     let material = input.key.read();
@@ -98,19 +98,24 @@ pub fn pay_params(input: &PayParamsInput<'_>) -> Result<Diagnosis, BadInput> {
 
     let opened = Opened::with(&key, &bytes);
     let mut plans = Vec::new();
+    let mut guesses = Vec::new();
     for appid in std::iter::once(input.appid).chain(theirs) {
         for time in times.readings() {
             for (at, line) in package.readings.iter().enumerate() {
+                plans.push(plan(appid, &time, line));
                 let mut lines = Lines::common(4, false);
                 if at == 0 {
                     lines.extend(params.v2_texts(appid, &time, line, input.kind));
                 }
                 let variants = vec![(0, appids(input.appid)), (1, times.variants()), (3, package.variants.clone())];
-                plans.push(Plan { variants, lines, ..plan(appid, &time, line) });
+                guesses.push(Plan { variants, lines, ..plan(appid, &time, line) });
             }
         }
     }
-    let found = search(&opened, &plans);
+    let mut found = search_right(&opened, &plans);
+    if found.ways.is_empty() {
+        found = found.or(search(&opened, &guesses));
+    }
     bench.tried = found.tried;
     if found.ways.is_empty() {
         visible.push(if opened.is_proper() { Cause::SignStringUnexplained } else { Cause::KeyMismatch });

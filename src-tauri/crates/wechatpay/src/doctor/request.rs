@@ -9,7 +9,7 @@ use super::header::Header;
 use super::json::Document;
 use super::key_file::{KeyFile, Material};
 use super::opened::{Opened, hex};
-use super::search::{Found, Lines, Plan, Variant, search};
+use super::search::{Found, Lines, Plan, Variant, search, search_right};
 use super::signature_form::{self, Form};
 use super::url::{Sent, percent_decode};
 use super::verdict::{Bench, Certainty, Diagnosis};
@@ -50,8 +50,7 @@ pub fn request(input: &RequestInput<'_>) -> Diagnosis {
             .map(<[u8]>::to_vec)
             .to_vec()
     };
-    let right = Plan { assumes: vec![], fields: fields(times.right(), nonce.trim()), variants: vec![], lines: vec![] }
-        .right_text();
+    let right = Plan { fields: fields(times.right(), nonce.trim()), variants: vec![], lines: vec![] }.right_text();
     let mut bench = Bench::new(Cause::REQUEST, &right);
 
     // What can be seen without opening anything.
@@ -98,20 +97,26 @@ pub fn request(input: &RequestInput<'_>) -> Diagnosis {
     };
 
     let opened = Opened::with(&key, &bytes);
-    let variants = vec![
-        (0, methods(&method)),
-        (1, sent.variants()),
-        (2, times.variants()),
-        (4, signed_body.variants(sent.query())),
-    ];
     let mut plans = Vec::new();
     for time in times.readings() {
         for nonce in with_and_without_blanks(nonce) {
-            let lines = Lines::common(5, signed_body.right.is_empty());
-            plans.push(Plan { assumes: vec![], fields: fields(&time, nonce), variants: variants.clone(), lines });
+            plans.push(Plan { fields: fields(&time, nonce), variants: vec![], lines: vec![] });
         }
     }
-    let found = search(&opened, &plans);
+    let mut found = search_right(&opened, &plans);
+    if found.ways.is_empty() && opened.is_open() {
+        let variants = vec![
+            (0, methods(&method)),
+            (1, sent.variants()),
+            (2, times.variants()),
+            (4, signed_body.variants(sent.query())),
+        ];
+        for plan in &mut plans {
+            plan.variants.clone_from(&variants);
+            plan.lines = Lines::common(5, signed_body.right.is_empty());
+        }
+        found = found.or(search(&opened, &plans));
+    }
     bench.tried = found.tried;
     let identity = identity_faults(&header, certificate.as_ref(), input.now);
     if found.ways.is_empty() {

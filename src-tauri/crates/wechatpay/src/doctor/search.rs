@@ -148,8 +148,6 @@ impl Lines {
 
 /// One reading of what was sent, and the guesses around it.
 pub(super) struct Plan {
-    /// Mistakes that this reading itself assumes.
-    pub(super) assumes: Vec<Cause>,
     /// The right fields.
     pub(super) fields: Vec<Vec<u8>>,
     /// For fields by number: what may stand there.
@@ -169,17 +167,31 @@ pub(super) struct Found {
     pub(super) tried: u64,
 }
 
-/// Try every plan, fewest mistakes first.
+impl Found {
+    /// What was found next, where this found nothing.
+    pub(super) fn or(self, next: Found) -> Found {
+        Found { ways: next.ways, tried: self.tried + next.tried }
+    }
+}
+
+/// Try the right texts alone: most messages are sound, and guesses cost more to make than to try.
+pub(super) fn search_right(opened: &Opened, plans: &[Plan]) -> Found {
+    search_levels(opened, plans, 0..=0)
+}
+
+/// Try every guess around the right texts, fewest mistakes first.
 pub(super) fn search(opened: &Opened, plans: &[Plan]) -> Found {
+    search_levels(opened, plans, 1..=2)
+}
+
+fn search_levels(opened: &Opened, plans: &[Plan], levels: std::ops::RangeInclusive<usize>) -> Found {
     let mut hunt = Hunt { opened, ways: Vec::new(), tried: 0 };
-    if matches!(opened, Opened::Closed) {
+    if !opened.is_open() {
         return Found { ways: Vec::new(), tried: 0 };
     }
-    for level in 0..=2 {
+    for level in levels {
         for plan in plans {
-            if let Some(inner) = usize::checked_sub(level, plan.assumes.len()) {
-                hunt.level(plan, inner);
-            }
+            hunt.level(plan, level);
         }
         if !hunt.ways.is_empty() {
             break;
@@ -215,14 +227,14 @@ impl Hunt<'_> {
         let right = Layout::Ended("\n");
         let fields: Vec<&[u8]> = plan.fields.iter().map(Vec::as_slice).collect();
         if level == 0 {
-            return self.weigh(&plan.assumes, &[], &[], &right.lay(&fields));
+            return self.weigh(&[], &[], &right.lay(&fields));
         }
         for lines in plan.lines.iter().filter(|l| l.causes.len() == level) {
-            self.weigh(&plan.assumes, &lines.causes, &[], &lines.layout.lay(&fields));
+            self.weigh(&lines.causes, &[], &lines.layout.lay(&fields));
         }
         let all = || plan.variants.iter().flat_map(|(at, variants)| variants.iter().map(move |v| (*at, v)));
         for (at, variant) in all().filter(|(_, v)| v.causes.len() == level) {
-            self.weigh(&plan.assumes, &variant.causes, &[], &right.lay(&with(&fields, &[(at, variant)])));
+            self.weigh(&variant.causes, &[], &right.lay(&with(&fields, &[(at, variant)])));
         }
         if level != 2 {
             return;
@@ -232,12 +244,12 @@ impl Hunt<'_> {
             for (at, variant) in single().filter(|(_, v)| v.late == late) {
                 let changed = with(&fields, &[(at, variant)]);
                 for lines in plan.lines.iter().filter(|l| l.pairs) {
-                    self.weigh(&plan.assumes, &lines.causes, &variant.causes, &lines.layout.lay(&changed));
+                    self.weigh(&lines.causes, &variant.causes, &lines.layout.lay(&changed));
                 }
                 for (other_at, other) in single().filter(|(_, o)| !o.late) {
                     if other_at < at || (late && other_at != at) {
                         let changed = with(&fields, &[(at, variant), (other_at, other)]);
-                        self.weigh(&plan.assumes, &variant.causes, &other.causes, &right.lay(&changed));
+                        self.weigh(&variant.causes, &other.causes, &right.lay(&changed));
                     }
                 }
             }
@@ -247,10 +259,12 @@ impl Hunt<'_> {
         }
     }
 
-    fn weigh(&mut self, assumed: &[Cause], one: &[Cause], two: &[Cause], text: &[u8]) {
+    fn weigh(&mut self, one: &[Cause], two: &[Cause], text: &[u8]) {
         self.tried += 1;
-        if let Some(digest) = self.opened.fits(text) {
-            let mut way: Vec<Cause> = assumed.iter().chain(one).chain(two).copied().chain(digest).collect();
+        let right = one.is_empty() && two.is_empty();
+        let fits = if right { self.opened.fits_somehow(text) } else { self.opened.fits(text) };
+        if let Some(digest) = fits {
+            let mut way: Vec<Cause> = one.iter().chain(two).copied().chain(digest).collect();
             way.sort();
             way.dedup();
             self.ways.push(way);

@@ -35,6 +35,9 @@ pub(super) fn read(text: &str, size: usize) -> Form {
         return Form::Bytes { bytes, faults: Vec::new() };
     }
     let mut faults = Vec::new();
+    if text.trim() != text {
+        faults.push(Cause::SignatureLineBreaks);
+    }
     let mut text = text.trim().to_owned();
     while text.contains('%') {
         let Some(decoded) = percent_decoded(&text) else { break };
@@ -74,7 +77,8 @@ pub(super) fn read(text: &str, size: usize) -> Form {
             if text.len() != size.div_ceil(3) * 4 {
                 faults.push(Cause::SignatureBase64url);
             }
-            whole(bytes, faults)
+            // Nothing to mend, and yet the strict reader refused it: damaged.
+            if faults.is_empty() { Form::Garbage } else { whole(bytes, faults) }
         }
         Some(bytes) if bytes.len() < size && !bytes.is_empty() => Form::Truncated,
         _ => Form::Garbage,
@@ -147,6 +151,8 @@ mod tests {
             (wrapped.join("\n"), vec![Cause::SignatureLineBreaks]),
             (wrapped.join("\r\n") + "\r\n", vec![Cause::SignatureLineBreaks]),
             (wrapped.join(" "), vec![Cause::SignatureLineBreaks]),
+            (format!("{plain}\n"), vec![Cause::SignatureLineBreaks]),
+            (format!(" {plain}"), vec![Cause::SignatureLineBreaks]),
             (plain.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D"), vec![Cause::SignatureUrlEncoded]),
             (plain.replace('+', "%2b"), vec![Cause::SignatureUrlEncoded]),
             (plain.replace('+', " "), vec![Cause::SignatureUrlEncoded]),
@@ -163,6 +169,10 @@ mod tests {
         for text in ["5d41402abc4b2a76b9719d911017c592", &hex[..64], &STANDARD.encode([7_u8; 32])] {
             assert!(matches!(read(text, 256), Form::Symmetric(_)), "{text}");
         }
+        // The last character says more bits than there are bytes.
+        let loose =
+            plain.replace("==", "").chars().rev().skip(1).collect::<Vec<_>>().into_iter().rev().collect::<String>();
+        assert!(matches!(read(&format!("{loose}/=="), 256), Form::Garbage));
         assert!(matches!(read("***", 256), Form::Garbage));
     }
 }

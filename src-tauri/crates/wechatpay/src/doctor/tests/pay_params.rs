@@ -94,6 +94,7 @@ fn both() -> Vec<(&'static str, Change)> {
             m.params["appId"] = json!("wx0000000000000000");
             m.lines[0] = "wx0000000000000000".into();
         }),
+        ("appid_differs", |m| m.params["appId"] = json!("")),
         ("appid_differs", |m| m.lines[0] = "undefined".into()),
         ("appid_differs", |m| m.lines[0] = String::new()),
         ("appid_differs", |m| m.lines[0] = APPID.to_uppercase()),
