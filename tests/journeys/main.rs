@@ -2,12 +2,15 @@
 //!
 //! Each file is one kind of trouble, or none. What the command prints is tested in `command`.
 
+mod backend;
 mod callback_lost;
+mod forward;
 mod killed_in_a_storm;
 mod not_genuine;
 mod pay_and_be_notified;
 mod public_key_mode;
 mod refund_after_timeout;
+mod replay;
 mod replayed_callback;
 mod restart;
 mod rotated_certificate;
