@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod callback;
+mod catalog;
 mod catch;
 mod certify;
 mod chinese;
@@ -104,6 +105,12 @@ enum Command {
         after_help = "Example:\n  guitai order create --amount 12.50 --description Latte --json\n  guitai order list --state SUCCESS"
     )]
     Order(order::OrderCommand),
+    /// The catalogue: what is sold through the merchant API, and at which price
+    #[command(
+        subcommand,
+        after_help = "Example:\n  guitai catalog add data-30g --name 'Data 30 GB' --price 29.90\n  guitai listen --api"
+    )]
+    Catalog(catalog::CatalogCommand),
     /// Callbacks: what came, what was checked, what it changed
     #[command(subcommand, after_help = "Example:\n  guitai callback list --verdict held\n  guitai callback show cb_42")]
     Callback(callback::CallbackCommand),
@@ -191,6 +198,7 @@ async fn run(context: &Context, command: Command) -> Done {
         Command::Listen(args) => listen::run(context, args).await,
         Command::Catch(args) => catch::run(context, args).await,
         Command::Order(command) => order::run(context, command).await,
+        Command::Catalog(command) => catalog::run(context, command).await,
         Command::Callback(command) => callback::run(context, command).await,
         Command::Doctor(args) => doctor::run(context, &args),
         Command::Forward(command) => forward::run(context, command).await,

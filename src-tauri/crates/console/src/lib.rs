@@ -4,6 +4,7 @@
 //! What leaves is in [`wire`]. Nothing here draws, prints, or knows which host it runs in.
 
 mod callbacks;
+mod catalog;
 mod console;
 mod forward;
 mod gateway;
@@ -24,10 +25,14 @@ mod visible;
 pub mod wire;
 
 pub use callbacks::{CallbackWait, RawDelivery, Receipt};
+pub use catalog::{CatalogEntry, CatalogInput};
 pub use console::{Console, Options};
-pub use forward::{Forward, ForwardFilter, ForwardOptions};
+pub use forward::{Forward, ForwardFilter, ForwardOptions, ForwardRecovery};
 pub use listener::{ListenOptions, Listener};
-pub use merchants::{MerchantInput, MerchantPatch, SignInput, SignedRequest};
+pub use merchants::{
+    DoctorNotification, DoctorPayParams, DoctorRequest, Finding, KeyEntry, KeyKind, MerchantInput, MerchantPatch,
+    SignInput, SignedRequest, TextVerdict, VerifyInput,
+};
 pub use outside::{Outside, default_data_dir};
 pub use replay::{Replay, ReplayAnswer, ReplayInput};
 pub use secret::Secret;

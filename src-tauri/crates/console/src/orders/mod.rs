@@ -17,7 +17,7 @@ use crate::console::Console;
 use crate::journal::{Kind, Line};
 use crate::merchants::Profile;
 use crate::problem;
-use crate::store::{NewOrder, OrderCursor, OrderQuery, OrderRow, StoreError};
+use crate::store::{NewOrder, OrderCursor, OrderKey, OrderQuery, OrderRow, StoreError};
 use crate::wire::{Dossier, Event, Order, OrderFilter, OrderInput, Page, Problem};
 use state::State;
 use wechatpay::api::prepay::{Prepay, Product};
@@ -38,25 +38,49 @@ impl Console {
     /// `INVALID_FIELD` with the field; `OUT_TRADE_NO_USED`; `NO_MERCHANT`, `MERCHANT_NOT_FOUND`; the store's.
     pub async fn order_create(&self, m: Option<&str>, input: OrderInput) -> Result<Order, Problem> {
         let profile = self.desk.merchants.get(m).await?;
+        Ok(shown(&self.order_keep(&profile, input, None).await?.0))
+    }
+
+    /// Keeps a new order; or, under a key that stands for one already, keeps nothing and finds that one. Says whether it
+    /// is new.
+    ///
+    /// # Errors
+    /// As [`Console::order_create`].
+    pub(crate) async fn order_keep(
+        &self,
+        profile: &Profile,
+        input: OrderInput,
+        once: Option<OrderKey>,
+    ) -> Result<(OrderRow, bool), Problem> {
         let now = self.desk.outside.now();
         let given = input.out_trade_no.clone();
-        let mut order = sound(&profile, input, now)?;
+        let mut order = sound(profile, input, now)?;
         let mut tries = 0;
         loop {
             if given.is_none() {
                 order.out_trade_no = self.number("GT", now);
             }
-            let new = order.clone();
+            let (new, once) = (order.clone(), once.clone());
             let kept = self.desk.store.write(move |tx| {
+                if let Some(key) = &once
+                    && let Some(row) = tx.order_of_key(&new.mchid, key)?
+                {
+                    return Ok((row, false));
+                }
                 let row = tx.order_insert(&new)?;
+                if let Some(key) = &once {
+                    tx.order_key_insert(&new.mchid, key, row.id)?;
+                }
                 let line = Line::new(Kind::Created).state(State::Created).amount(row.total);
                 tx.journal_write(row.id, now, &line)?;
-                Ok::<_, StoreError>(row)
+                Ok::<_, StoreError>((row, true))
             });
             match kept.await {
-                Ok(row) => {
-                    self.desk.tell([changed(&row)]);
-                    return Ok(shown(&row));
+                Ok((row, new)) => {
+                    if new {
+                        self.desk.tell([changed(&row)]);
+                    }
+                    return Ok((row, new));
                 }
                 Err(StoreError::Exists(_)) if given.is_none() && tries < TRIES => tries += 1,
                 Err(StoreError::Exists(_)) => return Err(used(&order.out_trade_no)),

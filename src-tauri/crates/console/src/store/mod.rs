@@ -4,7 +4,9 @@
 //! the commit), [`Store::read`] (read-only connections beside it). Work is a closure over [`Tx`] or [`View`]; the
 //! files beside this one give those two their verbs, one file a noun. What a row means is decided outside.
 
+mod api;
 mod callbacks;
+mod catalog;
 mod columns;
 mod error;
 mod exchanges;
@@ -21,7 +23,9 @@ mod settings;
 mod summary;
 mod writer;
 
+pub(crate) use api::OrderKey;
 pub(crate) use callbacks::{CallbackQuery, CallbackRaw, CallbackRow};
+pub(crate) use catalog::CatalogRow;
 pub(crate) use error::StoreError;
 pub(crate) use exchanges::{ExchangeRaw, ExchangeRow, NewExchange};
 pub(crate) use forwards::{ForwardClaim, ForwardQuery, ForwardRow};

@@ -6,8 +6,11 @@ use rusqlite::{Connection, TransactionBehavior};
 use std::path::Path;
 
 /// Step n-1 of this list makes version n. A step is the texts of its nouns, run in order.
-const STEPS: &[&[&str]] =
-    &[&[include_str!("schema_1.sql"), super::merchants::SCHEMA_1], &[include_str!("schema_2.sql")]];
+const STEPS: &[&[&str]] = &[
+    &[include_str!("schema_1.sql"), super::merchants::SCHEMA_1],
+    &[include_str!("schema_2.sql")],
+    &[include_str!("schema_3.sql")],
+];
 
 /// The newest schema that this program knows.
 pub(super) const NEWEST: i64 = STEPS.len() as i64;
