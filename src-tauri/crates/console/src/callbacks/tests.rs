@@ -242,6 +242,8 @@ async fn what_contradicts_is_held_at_its_rung() {
         shop.order(1000, no).await;
     }
     shop.receive(&paid("paid", "GT000002", 1000)).await;
+    let part = refund("GT000002", 1000, ("R0", 600), "SUCCESS", T1);
+    assert_eq!(shop.receive(&sealed(&key(), "part", "REFUND.SUCCESS", &part)).await.http_status, 204);
     shop.console.order_close(None, "GT000003").await.expect("closed here");
     let before = shop.state().await;
     let (event, refunded) = ("TRANSACTION.SUCCESS", "REFUND.SUCCESS");
@@ -259,6 +261,8 @@ async fn what_contradicts_is_held_at_its_rung() {
         (event, payment("GT000002", 1000, T2), "state_allows"),
         (event, payment("GT000003", 1000, T1), "state_allows"),
         (refunded, refund("GT000002", 1000, ("R1", 1001), "SUCCESS", T1), "amount_matches"),
+        (refunded, refund("GT000002", 1000, ("R1", 401), "SUCCESS", T1), "amount_matches"),
+        (refunded, refund("GT000002", 1000, ("R0", 601), "SUCCESS", T1), "amount_matches"),
         (refunded, refund("GT000002", 999, ("R1", 1), "SUCCESS", T1), "amount_matches"),
         (refunded, refund("GT000002", 1000, ("R1", 1), "SUCCESS", T2), "state_allows"),
         (refunded, refund("GT000003", 1000, ("R1", 1), "SUCCESS", T1), "state_allows"),
@@ -539,7 +543,7 @@ async fn a_closed_store_never_gets_a_yes() {
 async fn the_listener_has_one_kind_of_path_and_nothing_else() {
     let shop = Shop::open().await;
     shop.order(1000, "GT000001").await;
-    let options = ListenOptions { port: 0, merchant: None, patrol: false };
+    let options = ListenOptions::default();
     let listener = shop.console.listen(options).await.expect("listens");
     assert_eq!(listener.notify_paths(), ["/notify/shop"]);
     let mut deliveries = listener.deliveries();
