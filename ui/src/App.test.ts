@@ -66,6 +66,29 @@ describe('the window', () => {
     expect(backend.data.orders).toEqual([]);
   });
 
+  test('a form that was opened before there is a merchant stays, and is offered the payer when there is', { timeout: 20_000 }, async () => {
+    const backend = fake({ empty: true });
+    const { appState } = backend.commands;
+    const later = await appState();
+    backend.commands.appState = async () => ({ ...later, merchants: [], current: null, sandbox: { ...later.sandbox, state: 'starting', openid: null } });
+    let arrive: ((state: typeof later) => void) | undefined;
+    backend.onApp = async (listener) => {
+      arrive = listener;
+      return () => undefined;
+    };
+    await shown({}, backend);
+    await at('orders', 'new-order');
+    await fireEvent.click(id('new-order'));
+    await fill('new-order-amount', '3');
+    arrive?.(later);
+    await vi.waitFor(() => expect((id('new-order-openid') as HTMLInputElement).value).toBe(later.sandbox.openid));
+    expect((id('new-order-amount') as HTMLInputElement).value).toBe('3');
+    await fill('new-order-openid', 'mine');
+    arrive?.({ ...later });
+    await new Promise((resolve) => setTimeout(resolve));
+    expect((id('new-order-openid') as HTMLInputElement).value).toBe('mine');
+  });
+
   test.each(['zh', 'en'] as const)('every screen draws itself in %s', { timeout: 30_000 }, async (language) => {
     await shown({ language });
     await at('orders', 'order-row');

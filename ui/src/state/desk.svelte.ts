@@ -133,6 +133,8 @@ export class Desk {
     const first = this.app === null;
     this.app = app;
     void this.appearance.settings(app.settings, app.locale);
+    // A first merchant that arrives while the window is open takes nothing from who is writing.
+    if (before != null && before !== app.current) this.orders.creating = false;
     if (first || before !== app.current) for (const part of [this.orders, this.callbacks, this.exchanges, this.overview]) part.merchantChanged();
     this.sandbox.conditionChanged();
   }

@@ -148,6 +148,15 @@ describe('an order', () => {
     expect([strict.phone.stage, strict.phone.problem?.code]).toEqual(['refused', 'PAY_PARAMS_REFUSED']);
   });
 
+  test('the phone does not pay what is paid', async () => {
+    const desk = await opened();
+    const paid = desk.orders.feed.rows.find((order) => order.state === 'SUCCESS');
+    await desk.phone.take(paid?.out_trade_no ?? '');
+    expect(desk.phone.stage).toBe('over');
+    await desk.phone.pay('SUCCESS');
+    expect(desk.phone.stage).toBe('over');
+  });
+
   test('before a prepay the phone has nothing', async () => {
     const desk = await opened(fake({ empty: true }));
     await desk.orders.test();

@@ -18,7 +18,7 @@ export const STATES = ['CREATED', 'NOTPAY', 'USERPAYING', 'SUCCESS', 'REFUND', '
 
 /** Of an order's refunds, the money that went or is going. */
 export const refundedOf = (refunds: Refund[]): number =>
-  refunds.filter((refund) => refund.status !== 'CLOSED').reduce((sum, refund) => sum + refund.amount.refund, 0);
+  refunds.filter((refund) => refund.status !== 'CLOSED' && refund.status !== 'REFUSED').reduce((sum, refund) => sum + refund.amount.refund, 0);
 
 export class Orders implements Hearer {
   readonly feed: Feed<Order>;
@@ -64,7 +64,7 @@ export class Orders implements Hearer {
   merchantChanged(): void {
     this.conditions = this.desk.view.filter(`orders ${this.desk.m}`, { state: null, search: '' });
     this.selected = this.dossier = null;
-    this.creating = this.refunding = false;
+    this.refunding = false;
     if (this.desk.m !== null) void this.feed.reload();
   }
 

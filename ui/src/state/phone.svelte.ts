@@ -4,7 +4,10 @@ import type { PayOutcome, PhoneOrder, Problem, Value } from '../backend/bindings
 import { problemOf } from '../backend/call';
 import type { Desk } from './desk.svelte';
 
-export type PhoneStage = 'checking' | 'ready' | 'refused' | 'paying' | 'done' | 'nothing';
+export type PhoneStage = 'checking' | 'ready' | 'refused' | 'paying' | 'done' | 'nothing' | 'over';
+
+/** States in which the phone can pay. */
+const PAYABLE = ['NOTPAY', 'USERPAYING', 'PAYERROR'];
 
 export class Phone {
   /** The number of the order it stands beside; null: it is put away. */
@@ -34,7 +37,7 @@ export class Phone {
       const order = await this.#look(outTradeNo);
       if (turn !== this.#turn) return;
       this.order = order;
-      this.stage = order ? 'ready' : 'nothing';
+      this.stage = order === null ? 'nothing' : PAYABLE.includes(order.state) ? 'ready' : 'over';
     } catch (thrown) {
       if (turn !== this.#turn) return;
       this.problem = problemOf(thrown);
