@@ -15,12 +15,21 @@ export interface Source<T> {
   at(row: T): string;
 }
 
+export interface Place {
+  top: number;
+  selected: string | null;
+}
+
 export class Feed<T> {
   rows = $state.raw<T[]>([]);
   /** There are older rows. */
   more = $state(false);
   /** The first answer is there. */
   ready = $state(false);
+  /** Counts beginnings: a list that starts anew starts at its top. */
+  beginnings = $state(0);
+  /** Where the list was left, and what was selected then. Written by the list, read when it comes back. */
+  readonly place: Place = { top: 0, selected: null };
   loading = new Task();
   extending = new Task();
 
@@ -34,6 +43,7 @@ export class Feed<T> {
   /** From the beginning: the merchant or the filters changed. */
   async reload(): Promise<void> {
     const era = ++this.#era;
+    this.beginnings++;
     this.extending.leave();
     const page = await this.loading.run(() => this.source.page(PAGE, null));
     if (page && era === this.#era) {
