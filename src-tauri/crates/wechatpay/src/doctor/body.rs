@@ -99,6 +99,9 @@ pub(super) fn sent_variants(body: &[u8]) -> Vec<Variant> {
     found
 }
 
+/// Bodies over this are tried with one habit only: two make hundreds of copies.
+const PAIRS_UP_TO: usize = 64 * 1024;
+
 /// One habit, and two of different kinds.
 fn written(document: &Document, habits: &[Habit], found: &mut Vec<Variant>) {
     let original = document.write();
@@ -109,6 +112,9 @@ fn written(document: &Document, habits: &[Habit], found: &mut Vec<Variant>) {
             continue;
         }
         found.push(Variant::new(habit.cause(), text.clone().into_bytes()));
+        if text.len() > PAIRS_UP_TO {
+            continue;
+        }
         for other in habits.iter().filter(|other| other.cause() > habit.cause()) {
             let two = other.apply(&one).write();
             if two != text {
@@ -123,8 +129,7 @@ fn several(document: &Document, habits: &[Habit], found: &mut Vec<Variant>) {
     for chosen in 0_u32..(1 << habits.len().min(8)) {
         let mut text = document.clone();
         let mut causes = Vec::new();
-        for (at, habit) in habits.iter().enumerate().filter(|(at, _)| chosen & (1 << at) != 0) {
-            let _ = at;
+        for (_, habit) in habits.iter().enumerate().filter(|(at, _)| chosen & (1 << at) != 0) {
             let next = habit.apply(&text);
             if next != text {
                 causes.push(habit.cause());

@@ -56,6 +56,8 @@ pub fn request(input: &RequestInput<'_>) -> Diagnosis {
     // What can be seen without opening anything.
     let mut visible = header.faults.clone();
     visible.extend(times.milliseconds.then_some(Cause::TimestampMilliseconds));
+    // A timestamp that is no number has no cause of its own: the header isn't in the form of the rules.
+    visible.extend((header.timestamp.is_some() && times.seconds.is_none()).then_some(Cause::AuthorizationFormatWrong));
     visible.extend(nonce_fault(&header));
     let stale = input.now.filter(|now| times.is_stale(*now)).map(|_| Cause::TimestampStale);
     let upload = signed_body.hash_differs.then_some(Cause::UploadMetaHashWrong);

@@ -185,7 +185,7 @@ pub(super) fn search(opened: &Opened, plans: &[Plan]) -> Found {
 }
 
 fn search_levels(opened: &Opened, plans: &[Plan], levels: std::ops::RangeInclusive<usize>) -> Found {
-    let mut hunt = Hunt { opened, ways: Vec::new(), tried: 0 };
+    let mut hunt = Hunt { opened, ways: Vec::new(), tried: 0, left: PAIR_BYTES };
     if !opened.is_open() {
         return Found { ways: Vec::new(), tried: 0 };
     }
@@ -216,10 +216,16 @@ fn with<'a>(fields: &[&'a [u8]], changes: &[(usize, &'a Variant)]) -> Vec<&'a [u
     changed
 }
 
+/// How many bytes of text are compared for pairs of mistakes; common messages need a fifth of it. A message of a
+/// megabyte must not keep a processor busy for minutes.
+const PAIR_BYTES: usize = 256 << 20;
+
 struct Hunt<'a> {
     opened: &'a Opened,
     ways: Vec<Vec<Cause>>,
     tried: u64,
+    /// What is left of [`PAIR_BYTES`].
+    left: usize,
 }
 
 impl Hunt<'_> {
@@ -242,20 +248,30 @@ impl Hunt<'_> {
         let single = || all().filter(|(_, v)| v.causes.len() == 1 && v.pairs);
         for late in [false, true] {
             for (at, variant) in single().filter(|(_, v)| v.late == late) {
+                if self.left == 0 {
+                    return;
+                }
                 let changed = with(&fields, &[(at, variant)]);
                 for lines in plan.lines.iter().filter(|l| l.pairs) {
-                    self.weigh(&lines.causes, &variant.causes, &lines.layout.lay(&changed));
+                    self.weigh_pair(&lines.causes, &variant.causes, &lines.layout.lay(&changed));
                 }
                 for (other_at, other) in single().filter(|(_, o)| !o.late) {
                     if other_at < at || (late && other_at != at) {
                         let changed = with(&fields, &[(at, variant), (other_at, other)]);
-                        self.weigh(&variant.causes, &other.causes, &right.lay(&changed));
+                        self.weigh_pair(&variant.causes, &other.causes, &right.lay(&changed));
                     }
                 }
             }
             if !self.ways.is_empty() {
                 return;
             }
+        }
+    }
+
+    fn weigh_pair(&mut self, one: &[Cause], two: &[Cause], text: &[u8]) {
+        self.left = self.left.saturating_sub(text.len());
+        if self.left > 0 {
+            self.weigh(one, two, text);
         }
     }
 

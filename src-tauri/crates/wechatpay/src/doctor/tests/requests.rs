@@ -556,3 +556,26 @@ fn pairs_of_different_kinds_are_found_together() {
     assert!(tally.seen.len() > 150, "{}", tally.seen.len());
     tally.finish();
 }
+
+#[test]
+fn huge_bodies_are_judged_within_bounds() {
+    let huge = format!("{{\"b\":\"{}\",\"a\":[{}1]}}", "中/".repeat(60_000), "1,".repeat(60_000));
+    let mut tally = Tally::default();
+    let sound = Request::sound("POST", PREPAY, &huge);
+    tally.expect("sound", "valid", &sound.examine());
+    let mut spaced = sound.clone();
+    spaced.body = huge.replace("\":", "\": ").replace(',', ", ").into();
+    tally.expect("spaced", "body_json_spacing", &spaced.examine());
+    tally.finish();
+}
+
+#[test]
+fn a_timestamp_that_is_no_number_is_never_valid() {
+    let mut tally = Tally::default();
+    for text in ["2026-11-24T10:34:56+08:00", "1.795e9", "now"] {
+        let mut request = get();
+        (request.time, request.signed.time) = (text.into(), text.into());
+        tally.expect(text, "authorization_format_wrong", &request.examine());
+    }
+    tally.finish();
+}
