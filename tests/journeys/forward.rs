@@ -2,7 +2,7 @@
 
 use crate::backend::Backend;
 use guitai_console::wire::Verdict;
-use guitai_console::{CallbackWait, Console, Forward, ForwardFilter, ForwardOptions};
+use guitai_console::{CallbackWait, Console, Forward, ForwardFilter, ForwardOptions, ForwardRecovery};
 use guitai_door::Answer;
 use guitai_tests::command::{Guitai, post};
 use guitai_tests::house::House;
@@ -137,11 +137,59 @@ async fn the_dead_are_listed_and_brought_back() {
     assert_eq!((dead.out_trade_no.as_deref(), dead.next_at), (Some(no.as_str()), None));
 
     backend.answers(|| Answer::empty(204));
-    assert_eq!(house.desk.forward_recover(Some("2100-01-01")).await.expect("none"), 0);
-    assert_eq!(house.desk.forward_recover(Some("2020-01-01")).await.expect("one"), 1);
+    let since = |day: &str| ForwardRecovery { since: Some(day.to_owned()), ..ForwardRecovery::default() };
+    assert_eq!(house.desk.forward_recover(since("2100-01-01")).await.expect("none"), 0);
+    assert_eq!(house.desk.forward_recover(since("2020-01-01")).await.expect("one"), 1);
     let done = until(&house.desk, "delivered", |forward| forward.state == "delivered").await;
     assert_eq!(done.attempts, dead.attempts + 1, "attempts go on counting");
     house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_backend_gets_what_came_before_it_was_named() {
+    let mut house = House::open().await;
+    let mut paid = Vec::new();
+    for _ in 0..3 {
+        let no = house.prepaid(100).await;
+        house.pay(&no, "SUCCESS", true).await;
+        paid.push(house.delivery().await.id);
+    }
+    let mut backend = Backend::open(&house.ready, 0);
+    let targets = vec![backend.url()];
+    start(&house.desk, &targets).await;
+    let early = ForwardRecovery { targets: targets.clone(), ..ForwardRecovery::default() };
+    assert_eq!(house.desk.forward_recover(early).await.expect_err("since when").code, "INVALID_FIELD");
+    let all_since = ForwardRecovery { since: Some("2020-01-01".to_owned()), targets, allow_private: false };
+    assert_eq!(house.desk.forward_recover(all_since.clone()).await.expect("all three"), 3);
+    assert_eq!(house.desk.forward_recover(all_since).await.expect("known already"), 0);
+    let mut got = Vec::new();
+    for _ in 0..3 {
+        got.push(backend.next().await.mark().0);
+    }
+    got.sort();
+    paid.sort();
+    assert_eq!(got, paid);
+    house.close().await;
+}
+
+#[test]
+fn addresses_and_conditions_are_judged_before_anything_starts() {
+    let guitai = Guitai::new();
+    let (_sandbox, file) = guitai.sandbox();
+    let _ = guitai.json(&["merchant", "add", "shop", "--from-sandbox", &file]);
+    for (status, code, arguments) in [
+        (2, "INVALID_FIELD", &["listen", "--port", "0", "--forward-to", "ftp://127.0.0.1/"][..]),
+        (1, "TARGET_REFUSED", &["listen", "--port", "0", "--forward-to", "http://169.254.169.254/"]),
+        (2, "USAGE", &["callback", "wait", "--out-trade-no", "n", "--expect", "nonsense"]),
+        (1, "CALLBACK_NOT_SEEN", &["callback", "wait", "--out-trade-no", "n", "--timeout", "0"]),
+        (2, "USAGE", &["forward", "recover", "--to", "http://127.0.0.1:1/"]),
+        (2, "INVALID_FIELD", &["forward", "recover", "--since", "yesterday"]),
+        (2, "USAGE", &["forward", "list", "--state", "lost"]),
+    ] {
+        assert_eq!(guitai.error(status, arguments)["code"], code, "{arguments:?}");
+    }
+    assert_eq!(guitai.json(&["forward", "list"]), json!({ "items": [], "next": null }));
+    assert_eq!(guitai.json(&["forward", "recover"]), json!({ "recovered": 0 }));
 }
 
 #[tokio::test(flavor = "multi_thread")]

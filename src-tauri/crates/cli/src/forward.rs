@@ -9,7 +9,7 @@ use crate::out::{Out, Table, Tone, plain, time};
 use crate::text::Language;
 use clap::{Args, Subcommand, ValueEnum};
 use guitai_console::wire::Page;
-use guitai_console::{Forward, ForwardFilter};
+use guitai_console::{Forward, ForwardFilter, ForwardRecovery};
 use serde_json::json;
 
 /// What can be done with forwards.
@@ -22,7 +22,9 @@ pub enum ForwardCommand {
     #[command(after_help = "Example:\n  guitai forward dead --since 2026-11-24 --json | jq -r '.items[].out_trade_no'")]
     Dead(PageArgs),
     /// Bring the dead ones back: they are tried again while their target is forwarded to
-    #[command(after_help = "Example:\n  guitai forward recover --since 2026-11-24")]
+    #[command(
+        after_help = "Example:\n  guitai forward recover --since 2026-11-24\n  guitai forward recover --since 2026-11-24T09:00:00+08:00 --to http://127.0.0.1:8080/notify"
+    )]
     Recover(RecoverArgs),
 }
 
@@ -50,12 +52,18 @@ pub struct PageArgs {
     after: Option<String>,
 }
 
-/// Which dead ones.
+/// What is brought back.
 #[derive(Debug, Args)]
 pub struct RecoverArgs {
     /// Made at or after: a date, or RFC 3339
     #[arg(long, value_name = "T")]
     since: Option<String>,
+    /// Only for this backend, and also what came while nobody forwarded to it; may be given several times
+    #[arg(long, value_name = "URL", requires = "since")]
+    to: Vec<String>,
+    /// Let those addresses be private or link-local: they are your own backends
+    #[arg(long, requires = "to")]
+    allow_private: bool,
 }
 
 /// The states, as they are written on the command line.
@@ -83,8 +91,9 @@ pub async fn run(context: &Context, command: ForwardCommand) -> Done {
         ForwardCommand::List(args) => args.page.filter(args.state),
         ForwardCommand::Dead(page) => page.filter(Some(StateArg::Dead)),
         ForwardCommand::Recover(args) => {
-            let since = args.since.as_deref();
-            let count = desk::with(context, async |console| Ok(console.forward_recover(since).await?)).await?;
+            let RecoverArgs { since, to: targets, allow_private } = args;
+            let recovery = ForwardRecovery { since, targets, allow_private };
+            let count = desk::with(context, async |console| Ok(console.forward_recover(recovery).await?)).await?;
             out.document(&json!({ "recovered": count }), || match out.language() {
                 Language::Zh => format!("已恢复 {count} 条；guitai listen --forward-to 运行时会再次转发。"),
                 Language::En => format!("{count} brought back; guitai listen --forward-to tries them again."),

@@ -28,6 +28,8 @@ const AFTER_ANSWER_MS: i64 = 100;
 const HANDS: usize = 4;
 /// The store is looked at at least so often: another process may have recovered something.
 const LOOK: Duration = Duration::from_secs(2);
+/// Missed deliveries that are put into the outbox in one transaction.
+const PART: usize = 500;
 /// Targets at most.
 const TARGETS: usize = 16;
 
@@ -56,6 +58,20 @@ pub struct ForwardFilter {
     /// `next` of the page before.
     #[serde(default)]
     pub after: Option<String>,
+}
+
+/// What is to be tried again.
+#[derive(Debug, Clone, Default, Deserialize, specta::Type)]
+pub struct ForwardRecovery {
+    /// Only what came in at or after: RFC 3339, or a Beijing day. Must be there with `targets`.
+    #[serde(default)]
+    pub since: Option<String>,
+    /// Only for these, and for them also what came while nobody forwarded to them; else all that is dead.
+    #[serde(default)]
+    pub targets: Vec<String>,
+    /// They may be private or link-local.
+    #[serde(default)]
+    pub allow_private: bool,
 }
 
 /// One delivery on its way to one target.
@@ -179,13 +195,15 @@ impl Console {
         self.desk.forwarding.stop().await;
         let names: Vec<String> = targets.iter().map(|target| target.text().to_owned()).collect();
         let (now, resumed) = (self.desk.outside.now(), names.clone());
-        let resume = self.desk.store.write(move |tx| {
-            for target in &resumed {
-                tx.forward_resume(target, now)?;
-            }
-            Ok::<_, StoreError>(())
-        });
-        resume.await?;
+        if !resumed.is_empty() {
+            let resume = self.desk.store.write(move |tx| {
+                for target in &resumed {
+                    tx.forward_resume(target, now)?;
+                }
+                Ok::<_, StoreError>(())
+            });
+            resume.await?;
+        }
         let couriers = targets.into_iter().map(|target| {
             let (wake, (stop, stopped)) = (Arc::new(Notify::new()), watch::channel(false));
             let task = tokio::spawn(carry(Arc::downgrade(&self.desk), target, wake.clone(), stopped));
@@ -221,15 +239,41 @@ impl Console {
         Ok(Page { items: rows.iter().map(shown).collect(), next })
     }
 
-    /// Brings the dead ones (those that came in since then) back to the foot of the ladder; how many. They are sent
-    /// while their target is forwarded to, by this process or another.
+    /// Brings the dead ones back to the foot of the ladder, and puts what never was meant for a target (nobody forwarded
+    /// to it that day) into its outbox; how many. They are sent while the target is forwarded to, by this process or
+    /// another.
     ///
     /// # Errors
-    /// `INVALID_FIELD` for a time that is none; the store's.
-    pub async fn forward_recover(&self, since: Option<&str>) -> Result<u32, Problem> {
-        let since = since.map(|text| moment("since", text, false)).transpose()?;
-        let now = self.desk.outside.now();
-        let recovered: usize = self.desk.store.write(move |tx| tx.forward_recover(since, now)).await?;
+    /// `INVALID_FIELD` for a time that is none, or targets without one; `TARGET_REFUSED`; the store's.
+    pub async fn forward_recover(&self, input: ForwardRecovery) -> Result<u32, Problem> {
+        let since = input.since.as_deref().map(|text| moment("since", text, false)).transpose()?;
+        let targets: Vec<Target> = input
+            .targets
+            .iter()
+            .map(|text| Target::parse("to", text, input.allow_private))
+            .collect::<Result<_, _>>()?;
+        let (store, now) = (&self.desk.store, self.desk.outside.now());
+        let mut recovered: usize = 0;
+        if targets.is_empty() {
+            recovered = store.write(move |tx| tx.forward_recover(None, since, now)).await?;
+        }
+        for target in targets {
+            let Some(since) = since else {
+                let (en, zh) = ("must be given with a target", "指定目标时必须给出");
+                return Err(FieldError::new("since", "required", "", en, zh).into());
+            };
+            let name = target.text().to_owned();
+            recovered += store.write(move |tx| tx.forward_recover(Some(&name), Some(since), now)).await?;
+            // a part at a time: callbacks are waiting for the writer too
+            let mut after = Some(0);
+            while let Some(from) = after {
+                let name = target.text().to_owned();
+                let part = store.write(move |tx| tx.forward_enqueue_missed(&name, since, from, PART, now));
+                let (missed, last) = part.await?;
+                recovered += missed;
+                after = last;
+            }
+        }
         self.desk.forwarding.wake();
         Ok(u32::try_from(recovered).unwrap_or(u32::MAX))
     }

@@ -203,14 +203,51 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Dead ones (made since then) wait again, at the foot of the ladder; their attempts go on counting. How many.
-    pub(crate) fn forward_recover(&self, since: Option<Timestamp>, now: Timestamp) -> Result<usize, StoreError> {
+    /// Dead ones (made since then, for `target` or for all) wait again, at the foot of the ladder; their attempts go on
+    /// counting. How many.
+    pub(crate) fn forward_recover(
+        &self,
+        target: Option<&str>,
+        since: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<usize, StoreError> {
         Ok(self
             .conn
             .prepare_cached(
                 "UPDATE forwards SET state = 'waiting', step = 0, next_at = ?2
-                 WHERE state = 'dead' AND created_at >= ?1",
+                 WHERE state = 'dead' AND created_at >= ?1 AND (?3 IS NULL OR target = ?3)",
             )?
-            .execute(params![since.map_or(0, millis), millis(now)])?)
+            .execute(params![since.map_or(0, millis), millis(now), target])?)
+    }
+
+    /// Up to `most` deliveries after the row `after` that came since then and were taken in, but never meant for `target`
+    /// (nobody forwarded to it that day), wait for it now; duplicates stay out, their first is enough. How many, and the
+    /// last row that was looked at: `None` when there are no more.
+    pub(crate) fn forward_enqueue_missed(
+        &self,
+        target: &str,
+        since: Timestamp,
+        after: i64,
+        most: usize,
+        now: Timestamp,
+    ) -> Result<(usize, Option<i64>), StoreError> {
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let last: Option<i64> = self
+            .conn
+            .prepare_cached(
+                "SELECT max(id) FROM (SELECT id FROM callbacks WHERE id > ?1 AND received_at >= ?2
+                    AND verdict IN ('applied', 'held') ORDER BY id LIMIT ?3)",
+            )?
+            .query_row(params![after, millis(since), most], |row| row.get(0))?;
+        let Some(last) = last else { return Ok((0, None)) };
+        let missed = self
+            .conn
+            .prepare_cached(
+                "INSERT OR IGNORE INTO forwards (callback_id, target, state, next_at, created_at)
+                 SELECT id, ?4, 'waiting', ?5, ?5 FROM callbacks
+                 WHERE id > ?1 AND id <= ?3 AND received_at >= ?2 AND verdict IN ('applied', 'held')",
+            )?
+            .execute(params![after, millis(since), last, target, millis(now)])?;
+        Ok((missed, Some(last)))
     }
 }
