@@ -5,7 +5,7 @@
 
 use crate::command::{get, http, post};
 use guitai_console::wire::{Callback, Dossier, Order, Via};
-use guitai_console::{Console, ListenOptions, Listener, Options, OrderInput, Outside};
+use guitai_console::{ApiOptions, Console, ListenOptions, Listener, Options, OrderInput, Outside};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Duration;
@@ -69,11 +69,26 @@ impl House {
     /// # Panics
     /// When it doesn't start.
     pub async fn listen(&mut self, patrol: bool) {
-        let options = ListenOptions { port: self.port, merchant: Some(SHOP.to_owned()), patrol };
+        let options = ListenOptions { port: self.port, merchant: Some(SHOP.to_owned()), patrol, api: None };
         let listener = self.desk.listen(options).await.expect("the listener starts");
         self.port = listener.addr().port();
         self.deliveries = Some(listener.deliveries());
         self.listener = Some(listener);
+    }
+
+    /// Starts the listener anew with the merchant API on it; where the API is.
+    ///
+    /// # Panics
+    /// When it doesn't start.
+    pub async fn serve_api(&mut self) -> String {
+        self.stop_listening().await;
+        let api = Some(ApiOptions::default());
+        let options = ListenOptions { port: self.port, merchant: Some(SHOP.to_owned()), patrol: false, api };
+        let listener = self.desk.listen(options).await.expect("the listener starts");
+        self.deliveries = Some(listener.deliveries());
+        let place = format!("http://{}", listener.addr());
+        self.listener = Some(listener);
+        place
     }
 
     /// Stops the listener; its port stays reserved for the next.
@@ -247,7 +262,16 @@ impl House {
     /// Never with a whole ready line.
     #[must_use]
     pub fn sealed(&self, id: &str, event_type: &str, content: &Value) -> String {
-        let key = ApiV3Key::parse(self.text("api_v3_key")).expect("32 characters");
+        self.sealed_with(self.text("api_v3_key"), id, event_type, content)
+    }
+
+    /// The same under another APIv3 key.
+    ///
+    /// # Panics
+    /// When the key has other than 32 characters.
+    #[must_use]
+    pub fn sealed_with(&self, api_v3_key: &str, id: &str, event_type: &str, content: &Value) -> String {
+        let key = ApiV3Key::parse(api_v3_key).expect("32 characters");
         let kind = if event_type.starts_with("REFUND") { "refund" } else { "transaction" };
         let nonce = b"fdasfjihihih";
         let ciphertext = seal::seal(&key, nonce, kind.as_bytes(), content.to_string().as_bytes());
@@ -265,10 +289,18 @@ impl House {
     /// # Panics
     /// When no answer comes.
     pub async fn send(&self, body: &str, key: &PrivateKey, serial: &str) -> u16 {
+        self.send_to(&self.notify_url(), body, key, serial).await
+    }
+
+    /// The same to another path of the listener.
+    ///
+    /// # Panics
+    /// When no answer comes.
+    pub async fn send_to(&self, url: &str, body: &str, key: &PrivateKey, serial: &str) -> u16 {
         let (timestamp, nonce) = (Timestamp::now().as_second().to_string(), "0123456789abcdef0123456789abcdef");
         let signature = key.sign(&message::answer(&timestamp, nonce, body.as_bytes()));
         let request = http()
-            .post(self.notify_url())
+            .post(url)
             .header("content-type", "application/json")
             .header("wechatpay-timestamp", timestamp)
             .header("wechatpay-nonce", nonce)

@@ -83,6 +83,8 @@ const SENTENCES: &[(&str, &str)] = &[
     ("The refund's number; the same again repeats the same refund [default: a new one]", "商户退款单号；同号重试同一笔退款 [默认: 新编号]"),
     ("How it is written", "格式"),
     ("The catalogue: what is sold through the merchant API, and at which price", "目录：通过商户 API 出售什么、价格多少"),
+    ("Serve the merchant API for mini-programs on the same port: login, order, pay params, state", "在同一端口提供小程序用的商户 API：登录、下单、支付参数、状态"),
+    ("Let web pages of this origin call the API; may be given several times [default: none, and none is needed by a mini-program]", "允许该来源的网页调用 API；可给多个 [默认: 无，小程序不需要]"),
     ("Add an entry", "添加一项"),
     ("List what is sold", "列出出售的项目"),
     ("Remove an entry; orders made from it stay", "移除一项；已有订单不变"),

@@ -81,7 +81,7 @@ async fn journey(trace: &mut Trace<'_>, console: &Console, sandbox: &Sandbox, st
     trace.check(step, console.merchant_add_from_sandbox("demo", &sandbox.ready_line()).await)?;
     let listener = trace.check(
         step,
-        console.listen(ListenOptions { port: 0, merchant: Some("demo".to_owned()), patrol: false }).await,
+        console.listen(ListenOptions { merchant: Some("demo".to_owned()), ..ListenOptions::default() }).await,
     )?;
     let mut deliveries = listener.deliveries();
     let result = one_payment(trace, console, sandbox, &listener, &mut deliveries).await;

@@ -9,7 +9,7 @@ use crate::printer::Printer;
 use crate::stop::Stop;
 use clap::Args;
 use guitai_console::wire::Callback;
-use guitai_console::{Console, ForwardOptions, ListenOptions};
+use guitai_console::{ApiOptions, Console, ForwardOptions, ListenOptions};
 use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
 
@@ -25,6 +25,12 @@ pub struct ListenArgs {
     /// Let those addresses be private or link-local: they are your own backends
     #[arg(long, requires = "forward_to")]
     allow_private: bool,
+    /// Serve the merchant API for mini-programs on the same port: login, order, pay params, state
+    #[arg(long)]
+    api: bool,
+    /// Let web pages of this origin call the API; may be given several times [default: none, and none is needed by a mini-program]
+    #[arg(long, value_name = "ORIGIN", requires = "api")]
+    api_origin: Vec<String>,
 }
 
 /// Serves until SIGINT or SIGTERM; requests in flight are answered and the store is closed.
@@ -38,7 +44,8 @@ async fn serve(context: &Context, console: &Console, args: &ListenArgs, stop: &m
     // before the door opens, so that no delivery falls between
     let forwarding = ForwardOptions { targets: args.forward_to.clone(), allow_private: args.allow_private };
     let targets = console.forward_start(forwarding).await?;
-    let options = ListenOptions { port: args.port, merchant: context.merchant().map(str::to_owned), patrol: true };
+    let api = args.api.then(|| ApiOptions { origins: args.api_origin.clone() });
+    let options = ListenOptions { port: args.port, merchant: context.merchant().map(str::to_owned), patrol: true, api };
     let listener = console.listen(options).await?;
     let mut deliveries = listener.deliveries();
     let place = format!("http://{}", listener.addr());
@@ -50,10 +57,16 @@ async fn serve(context: &Context, console: &Console, args: &ListenArgs, stop: &m
     if !targets.is_empty() {
         ready["forward_to"] = json!(targets);
     }
+    if args.api {
+        ready["api"] = json!(format!("{place}/v1"));
+    }
     out.line(&ready, || {
         let mut text = format!("{}{place}\n", out.pick("回调监听已就绪：", "The callback listener is ready: "));
         for path in &paths {
             text += &format!("  {place}{path}\n");
+        }
+        if args.api {
+            text += &format!("  {place}/v1/openapi.json\n");
         }
         for target in &targets {
             text += &format!("  → {}\n", visible(target));

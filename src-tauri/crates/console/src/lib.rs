@@ -3,6 +3,7 @@
 //! [`Console`] is the only way in; the window and the command both call its verbs and have no logic of their own.
 //! What leaves is in [`wire`]. Nothing here draws, prints, or knows which host it runs in.
 
+mod api;
 mod callbacks;
 mod catalog;
 mod console;
@@ -24,6 +25,7 @@ mod vault;
 mod visible;
 pub mod wire;
 
+pub use api::ApiOptions;
 pub use callbacks::{CallbackWait, RawDelivery, Receipt};
 pub use catalog::{CatalogEntry, CatalogInput};
 pub use console::{Console, Options};

@@ -1,12 +1,14 @@
-//! The routes behind the door: `POST /notify/<merchant>` byte for byte, and nothing else is there.
+//! The routes behind the door: `POST /notify/<merchant>` byte for byte, the merchant API where it was asked for, and
+//! nothing else is there.
 
+use crate::api::{self, Api, ApiOptions};
 use crate::callbacks::RawDelivery;
 use crate::console::Console;
 use crate::problem;
 use crate::wire::{Callback, Event, Problem};
 use guitai_door::{Answer, Door, DoorError, Limits, Request};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::broadcast;
 use wechatpay::time::Timestamp;
 
@@ -24,6 +26,8 @@ pub struct ListenOptions {
     pub merchant: Option<String>,
     /// Start the patrol too.
     pub patrol: bool,
+    /// Serve the merchant API too; `None`: every path of it is 404.
+    pub api: Option<ApiOptions>,
 }
 
 /// A listener that runs until it is stopped.
@@ -40,22 +44,30 @@ impl Console {
     /// Opens the callback listener on 127.0.0.1.
     ///
     /// # Errors
-    /// `PORT_IN_USE`, `LISTEN_FAILED`; `MERCHANT_NOT_FOUND`, `NO_MERCHANT` where there is none at all; the store's.
+    /// `PORT_IN_USE`, `LISTEN_FAILED`; `MERCHANT_NOT_FOUND`, `NO_MERCHANT` where there is none at all; `INVALID_FIELD` for
+    /// an origin that is none; the vault's and the store's.
     pub async fn listen(&self, options: ListenOptions) -> Result<Listener, Problem> {
         let names = match &options.merchant {
             Some(name) => vec![self.desk.merchants.get(Some(name)).await?.name.clone()],
             None => self.desk.merchants.names().await?,
         };
         let only = options.merchant.as_ref().and(names.first().cloned());
+        let api = match options.api {
+            Some(asked) => Some(Arc::new(Api::open(self, only.clone(), asked).await?)),
+            None => None,
+        };
         let limits = Limits { methods: METHODS, ..Limits::listener() };
-        let console = self.clone();
+        let (console, serving) = (self.clone(), api.clone());
         let handler = move |request: Request| {
-            let (console, only) = (console.clone(), only.clone());
-            async move { answer(&console, only.as_deref(), request).await }
+            let (console, only, api) = (console.clone(), only.clone(), serving.clone());
+            async move { answer(&console, only.as_deref(), api.as_deref(), request).await }
         };
         let first = Mutex::new(Some(self.desk.deliveries.subscribe()));
         let place = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
         let door = Door::open(place, limits, handler).map_err(closed_door)?;
+        if let Some(api) = &api {
+            api.stands_at(door.addr());
+        }
         let patrols = options.patrol && !self.desk.patrol.running();
         if patrols {
             self.start_patrol();
@@ -96,11 +108,18 @@ impl Listener {
     }
 }
 
-async fn answer(console: &Console, only: Option<&str>, request: Request) -> Answer {
-    let merchant = match request.path().strip_prefix(NOTIFY) {
-        Some(name) if request.method == "POST" && !name.is_empty() && only.is_none_or(|only| only == name) => {
+async fn answer(console: &Console, only: Option<&str>, api: Option<&Api>, request: Request) -> Answer {
+    let merchant = match (request.path().strip_prefix(NOTIFY), api) {
+        (Some(name), _) if request.method == "POST" && !name.is_empty() && only.is_none_or(|only| only == name) => {
             name.to_owned()
         }
+        (None, Some(api)) if request.method == "POST" && request.path() == api::NOTIFY_ALIAS => {
+            match api.merchant_name().await {
+                Some(name) => name,
+                None => return nothing_here(),
+            }
+        }
+        (None, Some(api)) if request.path().starts_with(api::ROOT) => return api.answer(&request).await,
         _ => return nothing_here(),
     };
     let received_at = Timestamp::try_from(request.received_at).unwrap_or_else(|_| console.desk.outside.now());
