@@ -246,7 +246,7 @@ impl Host {
         if let Some(before) = held.take() {
             before.stop().await;
         }
-        let listener = console.listen(ListenOptions { port, merchant: None, patrol: false }).await?;
+        let listener = console.listen(ListenOptions { port, ..ListenOptions::default() }).await?;
         let url = format!("http://{}", listener.addr());
         self.listener_state.send_replace(ListenerState { url: Some(url), ..ListenerState::bare(Condition::Running) });
         *held = Some(listener);
