@@ -133,6 +133,27 @@ describe('the window', () => {
   });
 });
 
+describe('menus', () => {
+  test('a row has one, and it does what it says', { timeout: 20_000 }, async () => {
+    const backend = fake({ language: 'en' });
+    const copied: string[] = [];
+    backend.commands.copyText = async (text) => {
+      copied.push(text);
+      return null;
+    };
+    await shown({}, backend);
+    await at('orders', 'order-row');
+    const row = screen.getAllByTestId('order-row')[0];
+    if (row) await fireEvent.contextMenu(row);
+    const menu = await screen.findByTestId('context-menu');
+    expect(menu.querySelectorAll('[role="menuitem"]').length).toBeGreaterThan(2);
+    const [copy] = menu.querySelectorAll('button');
+    if (copy) await fireEvent.click(copy);
+    expect(copied).toEqual([backend.data.orders[0]?.out_trade_no]);
+    expect(screen.queryByTestId('context-menu')).toBeNull();
+  });
+});
+
 describe('keys', () => {
   test('walk the list, open, close', { timeout: 20_000 }, async () => {
     const backend = await shown();

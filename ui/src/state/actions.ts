@@ -80,7 +80,7 @@ export function pressed(desk: Desk, event: KeyboardEvent): void {
     desk.paletteOpen = !desk.paletteOpen;
     return;
   }
-  if (desk.paletteOpen || desk.keysOpen || desk.question) return;
+  if (desk.paletteOpen || desk.keysOpen || desk.question || desk.menu) return;
   if (event.key === 'Escape') {
     escape(desk, event);
     return;

@@ -28,6 +28,8 @@ export class Desk {
   app = $state.raw<AppState | null>(null);
   /** A question that stands over everything, if there is one. */
   question = $state.raw<Question | null>(null);
+  /** The menu of a row, where it was asked for. */
+  menu = $state.raw<MenuAt | null>(null);
   paletteOpen = $state(false);
   keysOpen = $state(false);
 
@@ -177,6 +179,12 @@ export class Desk {
       // The frame keeps what it shows; the next change asks again.
     }
   }
+}
+
+export interface MenuAt {
+  x: number;
+  y: number;
+  items: { name: string; key?: string; danger?: boolean; run(): void }[];
 }
 
 export interface Question {
