@@ -358,7 +358,9 @@ async fn any_single_byte_changed_is_answered_or_refused_once() {
     assert_eq!(door.counters().panics, 0);
 }
 
-fn check_one(done: Option<Result<(usize, u8, Vec<u8>), tokio::task::JoinError>>) {
+type Outcome = Option<Result<(usize, u8, Vec<u8>), tokio::task::JoinError>>;
+
+fn check_one(done: Outcome) {
     let (at, byte, answer) = done.expect("a task").expect("finished");
     assert_eq!(statuses(&answer).len(), 1, "byte {at} = {byte}: {:?}", String::from_utf8_lossy(&answer));
 }

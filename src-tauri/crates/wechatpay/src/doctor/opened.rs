@@ -175,15 +175,13 @@ fn unpad_pss(block: &[u8], modulus_bits: usize) -> Option<(Vec<u8>, Vec<u8>)> {
     }
     let (masked, hash) = rest.split_at_checked(rest.len().checked_sub(32)?)?;
     let mut data: Vec<u8> = masked.to_vec();
-    let mut counter = 0_u32;
-    for piece in data.chunks_mut(32) {
+    for (counter, piece) in (0_u32..).zip(data.chunks_mut(32)) {
         let mut mask = Sha256::new();
         mask.update(hash);
         mask.update(counter.to_be_bytes());
         for (byte, with) in piece.iter_mut().zip(mask.finalize()) {
             *byte ^= with;
         }
-        counter += 1;
     }
     if let Some(first) = data.first_mut() {
         *first &= 0xff_u8.checked_shr(u32::try_from(8 * encoded.len() - bits).ok()?)?;

@@ -73,9 +73,11 @@ impl rand_core::RngCore for Dice {
 }
 impl rand_core::CryptoRng for Dice {}
 
+type Keys = Arc<(RsaPrivateKey, PrivateKey)>;
+
 /// Reading a key costs more than using it, so each is read once.
-fn key_of(pem: &'static [u8]) -> Arc<(RsaPrivateKey, PrivateKey)> {
-    static READ: Mutex<Vec<(&[u8], Arc<(RsaPrivateKey, PrivateKey)>)>> = Mutex::new(Vec::new());
+fn key_of(pem: &'static [u8]) -> Keys {
+    static READ: Mutex<Vec<(&[u8], Keys)>> = Mutex::new(Vec::new());
     let mut read = READ.lock().unwrap();
     if let Some((_, keys)) = read.iter().find(|(known, _)| *known == pem) {
         return Arc::clone(keys);
