@@ -251,3 +251,153 @@ impl Tx<'_> {
         Ok((missed, Some(last)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{CallbackRaw, CallbackRow, ReplayRow, Store, schema};
+    use super::*;
+    use crate::wire::Verdict;
+
+    const TARGET: &str = "http://127.0.0.1:9/notify";
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_790_000_000 + second).expect("an instant")
+    }
+
+    async fn delivery(store: &Store, verdict: Verdict, second: i64) -> i64 {
+        let row = CallbackRow {
+            id: 0,
+            merchant: "shop".to_owned(),
+            mchid: "1900000001".to_owned(),
+            received_at: at(second),
+            verdict,
+            reason: None,
+            http_status: 204,
+            latency_ms: 0,
+            notification_id: None,
+            event_type: None,
+            out_trade_no: None,
+            amount: None,
+            order_id: None,
+            first_id: None,
+        };
+        let raw = CallbackRaw {
+            target: "/notify/shop".to_owned(),
+            source: "127.0.0.1".to_owned(),
+            headers: vec![("Accept".to_owned(), "*/*".to_owned())],
+            body: b"{}".to_vec(),
+            decrypted: None,
+            intact: true,
+        };
+        store.write(move |tx| tx.callback_insert(&row, &raw, &[], None)).await.expect("kept")
+    }
+
+    async fn claim(store: &Store, now: i64) -> Vec<ForwardClaim> {
+        let again = move |step: u32| at(now + 15 + i64::from(step));
+        store.write(move |tx| tx.forward_claim(TARGET, at(now), 10, again)).await.expect("claimed")
+    }
+
+    #[tokio::test]
+    async fn an_attempt_is_counted_before_it_is_sent_and_repeated_under_the_next_number() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path()).expect("opens");
+        let id = delivery(&store, Verdict::Applied, 0).await;
+        for _ in 0..2 {
+            store.write(move |tx| tx.forward_enqueue(id, TARGET, at(0), at(1))).await.expect("enqueued");
+        }
+        assert!(claim(&store, 0).await.is_empty(), "not due yet");
+        let first = claim(&store, 1).await;
+        assert_eq!(
+            first.iter().map(|it| (it.attempt, it.step)).collect::<Vec<_>>(),
+            [(1, 0)],
+            "once, though told twice"
+        );
+        assert!(claim(&store, 2).await.is_empty(), "it is on its way");
+        // its sender died
+        let second = claim(&store, 16).await.remove(0);
+        assert_eq!((second.attempt, second.step, second.body.as_slice()), (2, 1, b"{}".as_slice()));
+        // the first one's late end says nothing about the second
+        let late = first.into_iter().next().expect("the first");
+        store.write(move |tx| tx.forward_failed(&late, None, Some("late"), None)).await.expect("written");
+        let state =
+            |store: &Store| store.read_now(|view| view.forwards(&ForwardQuery { limit: 5, ..Default::default() }));
+        let (rows, _) = state(&store).expect("read");
+        assert_eq!(rows.iter().map(|row| row.state.as_str()).collect::<Vec<_>>(), ["waiting"]);
+        store.write(move |tx| tx.forward_failed(&second, Some(500), None, None)).await.expect("written");
+        let (rows, _) = state(&store).expect("read");
+        assert_eq!(
+            rows.iter().map(|row| (row.state.as_str(), row.last_status)).collect::<Vec<_>>(),
+            [("dead", Some(500))]
+        );
+        let other = Some("http://127.0.0.1:9/other");
+        assert_eq!(store.write(move |tx| tx.forward_recover(other, None, at(20))).await.expect("none"), 0);
+        assert_eq!(store.write(move |tx| tx.forward_recover(Some(TARGET), None, at(20))).await.expect("one"), 1);
+        let third = claim(&store, 20).await.remove(0);
+        assert_eq!((third.attempt, third.step), (3, 0), "the ladder from its foot, the count from where it was");
+        store.write(move |tx| tx.forward_delivered(&third, 204)).await.expect("written");
+        assert_eq!(store.read_now(|view| view.forward_next(TARGET)).expect("read"), None);
+    }
+
+    #[tokio::test]
+    async fn what_was_missed_is_what_was_taken_in_since() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path()).expect("opens");
+        let mut ids = Vec::new();
+        for (verdict, second) in [
+            (Verdict::Applied, 0),
+            (Verdict::Applied, 10),
+            (Verdict::Rejected, 11),
+            (Verdict::Duplicate, 12),
+            (Verdict::Held, 13),
+            (Verdict::Failed, 14),
+        ] {
+            ids.push(delivery(&store, verdict, second).await);
+        }
+        let (mut after, mut missed) = (Some(0), 0);
+        while let Some(from) = after {
+            let part = store.write(move |tx| tx.forward_enqueue_missed(TARGET, at(10), from, 1, at(20)));
+            let (count, last) = part.await.expect("enqueued");
+            missed += count;
+            after = last;
+        }
+        assert_eq!(missed, 2);
+        let claimed: Vec<i64> = claim(&store, 20).await.iter().map(|claim| claim.callback_id).collect();
+        assert_eq!(claimed, [ids[1], ids[4]]);
+    }
+
+    #[tokio::test]
+    async fn a_store_of_the_first_version_is_taken_along() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("guitai.db");
+        let old = rusqlite::Connection::open(&file).expect("opens");
+        old.execute_batch(include_str!("schema_1.sql")).expect("the first step");
+        old.execute_batch(super::super::merchants::SCHEMA_1).expect("the first step");
+        old.execute_batch("PRAGMA application_id = 0x47554954; PRAGMA user_version = 1").expect("named");
+        drop(old);
+        let store = Store::open(folder.path()).expect("migrates");
+        assert!(folder.path().join("backups").join("guitai-v1.db").exists(), "a copy of before");
+        let id = delivery(&store, Verdict::Held, 0).await;
+        store.write(move |tx| tx.forward_enqueue(id, TARGET, at(0), at(0))).await.expect("enqueued");
+        let replay = ReplayRow {
+            id: 0,
+            at: at(1),
+            target: TARGET.to_owned(),
+            resigned: true,
+            fault: None,
+            status: Some(204),
+            latency_ms: 3,
+            headers: Vec::new(),
+            body: Vec::new(),
+            cut: false,
+            error: None,
+        };
+        for _ in 0..55 {
+            let replay = replay.clone();
+            store.write(move |tx| tx.replay_insert(id, &replay)).await.expect("kept");
+        }
+        assert_eq!(store.read_now(|view| view.replays(id)).expect("read").len(), 50, "the newest");
+        store.close().await;
+        let header = std::fs::read(&file).expect("the file");
+        assert_eq!(header.get(60..64), Some(u32::try_from(schema::NEWEST).expect("small").to_be_bytes().as_slice()));
+    }
+}
