@@ -53,11 +53,30 @@ pub async fn confirm_change(app: &AppHandle, console: &Console, name: &str) -> R
     .await
 }
 
+/// Asks before commands run on this machine: only a person at the native dialog can want that, never the page alone.
+/// Nothing is asked where there is none.
+///
+/// # Errors
+/// `NOT_CONFIRMED` when the person said no.
+pub async fn confirm_commands(app: &AppHandle, commands: &[Option<&str>]) -> Result<(), Problem> {
+    let given: Vec<&str> = commands.iter().flatten().map(|it| it.trim()).filter(|it| !it.is_empty()).collect();
+    if given.is_empty() {
+        return Ok(());
+    }
+    let asked = "体检会在这台电脑上运行这些命令，继续吗？\nThe examination runs these commands on this computer. Go on?";
+    show(app, "Guitai 柜台", &format!("{asked}\n\n{}", given.join("\n"))).await
+}
+
 async fn ask(app: &AppHandle, merchant: &Merchant, zh: &str, en: &str) -> Result<(), Problem> {
+    let text = format!("{zh}\n{en}\n\n{} · mchid {}", merchant.name, merchant.mchid);
+    show(app, "Guitai 柜台 · LIVE", &text).await
+}
+
+async fn show(app: &AppHandle, title: &str, text: &str) -> Result<(), Problem> {
     let (sender, answer) = tokio::sync::oneshot::channel();
     app.dialog()
-        .message(format!("{zh}\n{en}\n\n{} · mchid {}", merchant.name, merchant.mchid))
-        .title("Guitai 柜台 · LIVE")
+        .message(text)
+        .title(title)
         .kind(MessageDialogKind::Warning)
         .buttons(MessageDialogButtons::OkCancel)
         .show(move |yes| _ = sender.send(yes));

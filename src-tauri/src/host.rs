@@ -7,7 +7,7 @@ use crate::problem::{closing, passphrase_unreadable, sandbox_failed, sandbox_off
 use crate::state::{AppState, Condition, ListenerState, SandboxState};
 use crate::tray::{self, Language, Tray};
 use guitai_console::wire::{Event, Merchant, OrderInput, Problem};
-use guitai_console::{Console, ListenOptions, Listener, MerchantPatch, Outside, Secret};
+use guitai_console::{Console, KeyKind, ListenOptions, Listener, MerchantPatch, Outside, Secret};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -105,6 +105,23 @@ impl Host {
         sandbox.credentials().first().and_then(|first| serde_json::to_value(first).ok()).ok_or_else(sandbox_off)
     }
 
+    /// The embedded sandbox's private keys and its CA, while it runs: for the register, which shows their public parts.
+    #[must_use]
+    pub fn sandbox_key_files(&self) -> Vec<(KeyKind, PathBuf)> {
+        let Part::Open(sandbox) = self.sandbox.borrow().clone() else {
+            return Vec::new();
+        };
+        let Some(first) = sandbox.credentials().first().cloned() else {
+            return Vec::new();
+        };
+        vec![
+            (KeyKind::SandboxCa, first.ca_certificate),
+            (KeyKind::KeyFile, first.merchant_private_key),
+            (KeyKind::KeyFile, first.platform_private_key),
+            (KeyKind::KeyFile, first.public_key_private_key),
+        ]
+    }
+
     /// Opens everything: the desk, then listener and sandbox beside each other. Told by `AppChanged` as it goes.
     pub async fn open(&self, app: &AppHandle) {
         let console = match self.open_console().await {
@@ -136,7 +153,11 @@ impl Host {
         Console::open(options).await
     }
 
-    fn data_dir(&self) -> Result<PathBuf, Problem> {
+    /// Where the store and everything else of this window lies.
+    ///
+    /// # Errors
+    /// The system names no such folder.
+    pub fn data_dir(&self) -> Result<PathBuf, Problem> {
         self.options.data_dir.clone().map_or_else(guitai_console::default_data_dir, Ok)
     }
 

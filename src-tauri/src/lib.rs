@@ -3,6 +3,7 @@
 
 pub mod commands;
 pub mod confirm;
+pub mod examination;
 pub mod host;
 pub mod launch;
 pub mod news;

@@ -7,6 +7,7 @@
 //! before live money moves (`confirm`), and it would put an inline script and a frame into a page that has neither.
 
 use crate::commands;
+use crate::examination::Examination;
 use crate::host::Host;
 use crate::launch::{self, Options};
 use crate::tray::{self, Language, Tray};
@@ -27,6 +28,7 @@ pub fn run(options: Options) -> ExitCode {
         .plugin(tauri_plugin_clipboard_manager::init())
         .plugin(tauri_plugin_dialog::init())
         .manage(Host::new(options))
+        .manage(Examination::default())
         .invoke_handler(specta.invoke_handler())
         .setup(move |app| {
             specta.mount_events(app);

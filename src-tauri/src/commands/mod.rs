@@ -5,7 +5,9 @@ use tauri_specta::{Builder, collect_commands, collect_events};
 
 pub mod app;
 pub mod callbacks;
+pub mod certify;
 pub mod exchanges;
+pub mod lab;
 pub mod listener;
 pub mod merchants;
 /// The list of commands, shared with the build script.
@@ -26,8 +28,17 @@ pub fn builder() -> Builder<tauri::Wry> {
             callbacks::callback_apply,
             callbacks::callback_list,
             callbacks::callback_show,
+            certify::certify_save,
+            certify::certify_start,
+            certify::certify_state,
+            certify::certify_stop,
             exchanges::exchange_list,
             exchanges::exchange_show,
+            lab::doctor_notification,
+            lab::doctor_pay_params,
+            lab::doctor_request,
+            lab::key_register,
+            lab::verify_text,
             listener::listener_start,
             listener::listener_stop,
             merchants::merchant_add,

@@ -17,10 +17,28 @@ export const commands = {
 	callbackList: (m: string | null, filter: CallbackFilter) => typedError<Page<Callback>, Problem>(__TAURI_INVOKE("callback_list", { m, filter })),
 	/**  A delivery with all that was received, checked and found. */
 	callbackShow: (id: string) => typedError<CallbackDossier, Problem>(__TAURI_INVOKE("callback_show", { id })),
+	/**  Writes the score card into `reports/` of the data folder and says where it is. */
+	certifySave: (kind: ReportKind) => typedError<string, Problem>(__TAURI_INVOKE("certify_save", { kind })),
+	/**  Starts an examination; one at a time. Commands that it should run are asked about outside the page. */
+	certifyStart: (input: CertifyInput) => typedError<null, Problem>(__TAURI_INVOKE("certify_start", { input })),
+	/**  Where it stands: at once for a reader that hasn't seen `seen`, else when something changes. */
+	certifyState: (seen: number | null) => typedError<CertifyState, Problem>(__TAURI_INVOKE("certify_state", { seen })),
+	/**  Ends it; what was found so far stays. */
+	certifyStop: () => typedError<null, Problem>(__TAURI_INVOKE("certify_stop")),
 	/**  A page of calls, newest first. */
 	exchangeList: (m: string | null, limit: number, after: string | null) => typedError<Page<ExchangeSummary>, Problem>(__TAURI_INVOKE("exchange_list", { m, limit, after })),
 	/**  A call with both sides as they were sent, and the texts that were signed. */
 	exchangeShow: (id: string) => typedError<Exchange, Problem>(__TAURI_INVOKE("exchange_show", { id })),
+	/**  Which mistake broke a notification or an answer. */
+	doctorNotification: (m: string | null, input: DoctorNotification) => typedError<Finding, Problem>(__TAURI_INVOKE("doctor_notification", { m, input })),
+	/**  Which mistake broke pay parameters. */
+	doctorPayParams: (m: string | null, input: DoctorPayParams) => typedError<Finding, Problem>(__TAURI_INVOKE("doctor_pay_params", { m, input })),
+	/**  Which mistake broke a request's signature. */
+	doctorRequest: (m: string | null, input: DoctorRequest) => typedError<Finding, Problem>(__TAURI_INVOKE("doctor_request", { m, input })),
+	/**  Every key and certificate of a merchant; for the sandbox's merchant its files and its CA, too. */
+	keyRegister: (m: string | null) => typedError<KeyEntry[], Problem>(__TAURI_INVOKE("key_register", { m })),
+	/**  Does a signature check out over a text? */
+	verifyText: (m: string | null, input: VerifyInput) => typedError<TextVerdict, Problem>(__TAURI_INVOKE("verify_text", { m, input })),
 	/**  Listens on a port of this machine; the one that it listened on before is given up. */
 	listenerStart: (port: number) => typedError<null, Problem>(__TAURI_INVOKE("listener_start", { port })),
 	/**  Stops; deliveries that are being answered are answered first. */
@@ -277,6 +295,17 @@ export type CallbackFilter = {
 	after?: string | null,
 };
 
+/**  What became of a case. */
+export type CaseOutcome = 
+/**  The duty is met. */
+"pass" | 
+/**  It is not. */
+"fail" | 
+/**  Works, but will hurt. */
+"warn" | 
+/**  Could not be judged. */
+"skip";
+
 /**  A certificate as people see it. */
 export type CertificateInfo = {
 	/**  Hex. */
@@ -285,6 +314,58 @@ export type CertificateInfo = {
 	not_before: string,
 	/**  Until. */
 	not_after: string,
+};
+
+/**  A case as it is shown. */
+export type CertifyCase = {
+	/**  Its name in the contract. */
+	name: string,
+	/**  What became of it. */
+	result: CaseOutcome,
+	/**  The duty. */
+	expected: string,
+	/**  Status of the answer that decided; null: none came. */
+	status: number | null,
+	/**  Until its last byte. */
+	latency_ms: number,
+	/**  Its first bytes, masked; or what happened instead. */
+	body: string,
+	/**  What was seen, and why it matters. */
+	why: Bilingual,
+	/**  How to mend it; empty where nothing is to be mended. */
+	fix: Bilingual,
+	/**  The request that decided, masked. */
+	sent: string,
+};
+
+/**  What to examine. */
+export type CertifyInput = {
+	/**  The backend's callback URL: on this machine or in this network. */
+	url: string,
+	/**  A command that makes the backend place an order and prints its number. */
+	create_order?: string | null,
+	/**  A command that prints `{"paid":BOOL,"times_applied":N}` for `OUT_TRADE_NO`. */
+	probe?: string | null,
+	/**  How long a lost callback may stay unnoticed; seconds. */
+	lost_wait?: number | null,
+};
+
+/**  Where the examination stands. */
+export type CertifyState = {
+	/**  Counts up with each change. */
+	revision: number,
+	/**  Under way. */
+	running: boolean,
+	/**  It came to its end, and `cases` is its score card. */
+	finished: boolean,
+	/**  What is or was examined. */
+	url: string | null,
+	/**  How many cases there are in all. */
+	total: number,
+	/**  Those that are done, in the order in which they finished; in the contract's order at the end. */
+	cases: CertifyCase[],
+	/**  Why no examination took place. */
+	problem: Problem | null,
 };
 
 /**  What the same `out_trade_no` with other parameters gets. */
@@ -345,6 +426,48 @@ export type DeskNews = {
 	events: Event[],
 	/**  Some were dropped: ask again for everything that is shown. */
 	missed: boolean,
+};
+
+/**  A notification or an answer that doesn't check out. */
+export type DoctorNotification = {
+	/**  Names and values. */
+	headers: ([string, string])[],
+	/**  The body as text; not looked at when `body_base64` is there. */
+	body?: string,
+	/**  The exact bytes of the body. */
+	body_base64?: string | null,
+	/**  Platform certificate, PEM; absent: those that the merchant trusts. */
+	certificate?: string | null,
+	/**  When it was received, RFC 3339; absent: time is not judged. */
+	at?: string | null,
+};
+
+/**  Pay parameters that WeChat's client refused. */
+export type DoctorPayParams = {
+	/**  The JSON object as given to the client. */
+	params: string,
+	/**  The app of the order; absent: the merchant's. */
+	appid?: string | null,
+	/**  The App SDK takes it, rather than a mini program or an official account. */
+	app?: boolean,
+	/**  The merchant's certificate, PEM; absent: the profile's. */
+	certificate?: string | null,
+};
+
+/**  A request that WeChat Pay refused. */
+export type DoctorRequest = {
+	/**  The verb. */
+	method: string,
+	/**  As it was sent: whole, or path with query. */
+	url: string,
+	/**  The header's value. */
+	authorization: string,
+	/**  The body. */
+	body?: string,
+	/**  The certificate it should be signed for, PEM; absent: the merchant's. */
+	certificate?: string | null,
+	/**  When it was sent, RFC 3339; absent: time is not judged. */
+	at?: string | null,
 };
 
 /**  One order with everything that happened to it. */
@@ -444,6 +567,30 @@ export type FaultMatch = {
 	path?: string | null,
 };
 
+/**  What the doctor found, as `guitai doctor` prints it. */
+export type Finding = {
+	/**  Nothing that can be seen is wrong. */
+	valid: boolean,
+	/**  Slug of the mistake. */
+	cause: string | null,
+	/**  Slugs of others. */
+	also: string[],
+	/**  `cause` and `also` are needed together, rather than each alone. */
+	combined: boolean,
+	/**  The signature checks out once exactly these mistakes are assumed; else it is likely. */
+	proved: boolean,
+	/**  What was done. */
+	explanation: Bilingual,
+	/**  What to change. */
+	fix: Bilingual,
+	/**  The text that should have been signed. */
+	sign_string: string,
+	/**  SHA-256 of it, hex. */
+	sha256: string,
+	/**  How many texts were compared. */
+	tried: number,
+};
+
 /**  How the desk learnt that an order is paid. */
 export type FoundBy = 
 /**  A verified payment notification. */
@@ -470,6 +617,51 @@ export type GatewayRefusal = {
 	/**  The exchange to open. */
 	exchange_id: string | null,
 };
+
+/**  One key or certificate. */
+export type KeyEntry = {
+	/**  What it is. */
+	kind: KeyKind,
+	/**  Whose: a profile's name, a certificate's CN, or a file's name. */
+	owner: string,
+	/**  Serial in hex, or `PUB_KEY_ID_…`; what signatures name it by. */
+	serial_no: string | null,
+	/**  RFC 3339; certificates only. */
+	not_before: string | null,
+	/**  RFC 3339; certificates only. */
+	not_after: string | null,
+	/**  Whether it is past its end or before its beginning. */
+	expired: boolean,
+	/**  SHA-256 of the public key (SPKI), hex pairs. */
+	fingerprint: string | null,
+	/**  Does it belong to its partner: certificate to private key; null where there is no partner to compare. */
+	belongs: boolean | null,
+	/**  What is wrong with it and which key belongs in its place. */
+	note: Bilingual | null,
+	/**  Where it lies, when it lies in a file of its own. */
+	file: string | null,
+	/**  Others than its owner may read the file; null where there is none, or the system doesn't tell. */
+	exposed: boolean | null,
+	/**  The public part, PEM. */
+	public_pem: string | null,
+};
+
+/**  What stands in the register. */
+export type KeyKind = 
+/**  The merchant's private key, by the fingerprint of its public half. */
+"merchant_key" | 
+/**  The merchant's certificate. */
+"merchant_certificate" | 
+/**  A platform certificate of WeChat Pay. */
+"platform_certificate" | 
+/**  The WeChat Pay public key. */
+"wechatpay_public_key" | 
+/**  The file of the key that seals all others. */
+"vault_key" | 
+/**  A private key in a file beside the desk, e.g. the sandbox's. */
+"key_file" | 
+/**  The CA that the sandbox's proxy makes certificates with. */
+"sandbox_ca";
 
 /**  Which of WeChat Pay's keys signs. */
 export type KeyMode = 
@@ -869,6 +1061,13 @@ export type RefundOutcome =
 /**  The payer's account can't take it. */
 "ABNORMAL";
 
+/**  How the score card is written. */
+export type ReportKind = 
+/**  For programs. */
+"json" | 
+/**  One page for people. */
+"html";
+
 /**  A request to the gateway and what became of it. */
 export type RequestView = {
 	/**  Counts up. */
@@ -1026,6 +1225,20 @@ export type Switches = {
 	api_v3_key_unset?: boolean,
 };
 
+/**  What a text and its signature are worth. */
+export type TextVerdict = {
+	/**  Null: there is no signature, or it is none, or the key can't be read. */
+	ok: boolean | null,
+	/**  Why it is null. */
+	why: Bilingual | null,
+	/**  SHA-256 of the text, hex. */
+	sha256: string,
+	/**  Length of the text. */
+	bytes: number,
+	/**  The key that was asked, by its public part. */
+	fingerprint: string | null,
+};
+
 /**
  *  One thing that happened to an order. `kind` is one of `created`, `prepay`, `prepay_refused`, `prepay_unknown`,
  *  `pay_params`, `paid`, `callback`, `query`, `closed`, `refund`, `refund_refused`, `refund_settled`, `held`.
@@ -1080,6 +1293,18 @@ export type Verdict =
 "rejected" | 
 /**  Our own failure; WeChat Pay will send it again. */
 "failed";
+
+/**  A text, a signature, and the key that may have made it. */
+export type VerifyInput = {
+	/**  The whole text with its line ends. */
+	text: string,
+	/**  Base64; white space is not looked at. */
+	signature: string,
+	/**  `merchant`, or the serial or id of a key that the merchant trusts. */
+	key?: string | null,
+	/**  A certificate or public key, PEM; comes before `key`. */
+	pem?: string | null,
+};
 
 /**  By which product an order is (to be) paid. */
 export type Via = 

@@ -4,6 +4,7 @@
 import type { ApiFault, AppState, Callback, CallbackFault, Day, Dossier, Event, Merchant, MerchantCheckItem, NotificationView, Order, Page, Problem, Refund, RequestView, Switches, TimelineEntry } from './bindings';
 import { DUE } from '../format/ladder';
 import { Refused, type Backend, type Commands } from './call';
+import { labCommands } from './fake_lab';
 import { base64, callbackOf, chance, exchangeOf, merchants, seed, type Seed } from './fake_data';
 
 export interface FakeOptions {
@@ -118,6 +119,7 @@ export function fake(options: FakeOptions = {}): FakeBackend {
   };
 
   const commands: Commands = {
+    ...labCommands(),
     appState: async () => app(),
     copyText: async (text) => {
       await globalThis.navigator?.clipboard?.writeText(text).catch(() => undefined);

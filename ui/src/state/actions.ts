@@ -55,6 +55,8 @@ export function actions(desk: Desk): Action[] {
     if (unpaid && open.state !== 'CREATED') act('order-close', t.order.closeOrder, 'x', () => void orders.close());
   }
   list.push(
+    ...(['doctor', 'playground', 'keys'] as const).map((tab): Action => ({ id: `bench-${tab}`, group: 'go', name: `${t.nav.signatures} · ${t.lab.tabs[tab]}`, run: () => desk.bench.show(tab) })),
+    { id: 'certify', group: 'go', name: t.lab.certify.title, run: () => desk.certify.show() },
     { id: 'search', group: 'list', name: t.keys.search, key: '/', run: focusSearch },
     { id: 'workbench', group: 'frame', name: t.keys.workbench, key: '`', run: () => view.turnDrawer() },
     { id: 'keys', group: 'frame', name: t.keys.help, key: '?', run: () => (desk.keysOpen = true) },
@@ -139,7 +141,7 @@ function move(desk: Desk, step: number): boolean {
     if (id && id !== callbacks.selected) void callbacks.open(id);
     return id !== undefined;
   }
-  if (view.screen === 'signatures') {
+  if (view.screen === 'signatures' && desk.bench.tab === 'exchanges') {
     const id = next(
       exchanges.feed.rows.map((exchange) => exchange.id),
       exchanges.selected,

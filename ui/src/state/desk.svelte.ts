@@ -7,7 +7,9 @@ import { problemOf } from '../backend/call';
 import { money } from '../format/money';
 import { words } from '../text/words.svelte';
 import { Appearance } from './appearance.svelte';
+import { Bench } from './bench.svelte';
 import { Callbacks } from './callbacks.svelte';
+import { Certify } from './certify.svelte';
 import { Exchanges } from './exchanges.svelte';
 import { Journal } from './journal.svelte';
 import { Merchants } from './merchants.svelte';
@@ -46,6 +48,8 @@ export class Desk {
   readonly merchants: Merchants;
   readonly sandbox: SandboxBoard;
   readonly phone: Phone;
+  readonly bench: Bench;
+  readonly certify: Certify;
 
   #stops: (() => void)[] = [];
 
@@ -59,6 +63,8 @@ export class Desk {
     this.merchants = new Merchants(this);
     this.sandbox = new SandboxBoard(this);
     this.phone = new Phone(this);
+    this.bench = new Bench(this);
+    this.certify = new Certify(this);
   }
 
   /** Listens first, then asks: nothing that happens between is lost. */
@@ -137,7 +143,7 @@ export class Desk {
     void this.appearance.settings(app.settings, app.locale);
     // A first merchant that arrives while the window is open takes nothing from who is writing.
     if (before != null && before !== app.current) this.orders.creating = false;
-    if (first || before !== app.current) for (const part of [this.orders, this.callbacks, this.exchanges, this.overview]) part.merchantChanged();
+    if (first || before !== app.current) for (const part of [this.orders, this.callbacks, this.exchanges, this.overview, this.bench]) part.merchantChanged();
     this.sandbox.conditionChanged();
   }
 

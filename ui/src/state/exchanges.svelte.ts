@@ -44,7 +44,7 @@ export class Exchanges implements Hearer {
 
   /** To the screen of signatures, with this one open. */
   async show(id: string): Promise<void> {
-    this.desk.go('signatures');
+    this.desk.bench.show('exchanges');
     await this.open(id);
   }
 }

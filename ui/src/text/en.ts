@@ -1,11 +1,13 @@
 // English, complete: the type check fails if a word of zh.ts is missing here.
 
+import { lab } from './lab.en';
 import type { zh } from './zh';
 
 const n = (count: number) => count.toLocaleString('en-GB');
 const s = (count: number, one: string, many = `${one}s`) => `${n(count)} ${count === 1 ? one : many}`;
 
 export const en: typeof zh = {
+  lab,
   app: { name: 'Guitai', loading: 'Opening…', noMerchant: 'No merchant yet. Add one, and orders, callbacks and signatures appear here.' },
   nav: { overview: 'Overview', orders: 'Orders', callbacks: 'Callbacks', signatures: 'Signatures', sandbox: 'Sandbox', settings: 'Settings' },
   mode: { sandbox: 'SANDBOX', live: 'LIVE', sandboxTitle: 'A sandbox merchant: no real money', liveTitle: 'A live merchant: the money is real' },

@@ -95,7 +95,7 @@ export const lab = {
     needs: '后端须使用这个沙箱的商户和密钥。只检查本机或内网地址。',
     url: '回调地址',
     createOrder: '下单命令（可选）：让后端用这个回调地址下单，最后一行输出 out_trade_no',
-    probe: '查询命令（可选）：对环境变量 OUT_TRADE_NO 输出 {"paid":真假,"times_applied":次数}',
+    probe: '查询命令（可选）：对环境变量 OUT_TRADE_NO 输出 {"paid":BOOL,"times_applied":N}',
     commandsNote: '命令在这台电脑上运行，开始前会在窗口外请你确认。没有它们时，需要看结果的项目会跳过。',
     start: '开始体检',
     stop: '停止',

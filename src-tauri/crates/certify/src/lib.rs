@@ -18,5 +18,5 @@ mod stage;
 
 pub use cases::{CASES, Case};
 pub use report::{CaseResult, Got, Outcome, Report, Text, html, junit};
-pub use run::{CertifyError, Options, run};
+pub use run::{CertifyError, Options, Progress, run, run_watched};
 pub use stage::SandboxAccess;

@@ -57,7 +57,12 @@ pub struct Options {
     pub i_know: bool,
 }
 
+/// Told of each case when its own part is done. What the backend believes is asked for once more at the end, so a pass
+/// may still turn; the report is what counts.
+pub type Progress = Arc<dyn Fn(&CaseResult) + Send + Sync>;
+
 /// A verdict in the making.
+#[derive(Clone)]
 pub(crate) struct Draft {
     pub(crate) outcome: Outcome,
     got: Got,
@@ -118,6 +123,14 @@ pub(crate) struct Exam {
 
 /// Runs the examination. Answers with the score card, or with why there is none.
 pub async fn run(options: Options) -> Result<Report, CertifyError> {
+    run_watched(options, Arc::new(|_: &CaseResult| {})).await
+}
+
+/// The same, told as it goes.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_watched(options: Options, progress: Progress) -> Result<Report, CertifyError> {
     if let Some(only) = &options.only
         && let Some(unknown) = only.iter().find(|name| !CASES.iter().any(|c| c.name == name.as_str()))
     {
@@ -150,7 +163,7 @@ pub async fn run(options: Options) -> Result<Report, CertifyError> {
         gone: false,
     };
     exam.order_ahead();
-    exam.conduct(options.lost_wait).await;
+    exam.conduct(options.lost_wait, &progress).await;
     exam.look_again().await;
     Ok(exam.report())
 }
@@ -279,7 +292,7 @@ impl Exam {
         self.looks.push((case, order.out_trade_no.clone(), want, task));
     }
 
-    async fn conduct(&mut self, lost_wait: Duration) {
+    async fn conduct(&mut self, lost_wait: Duration, progress: &Progress) {
         // First what takes long: its waiting overlaps all the rest.
         let rotated = if self.wanted("rotated_certificate_accepted") { Some(self.rotated().await) } else { None };
         let lost = self.lost(lost_wait).await;
@@ -296,29 +309,32 @@ impl Exam {
                     Ok(draft) | Err(draft) => draft,
                 }
             };
-            self.drafts.insert(case.name, draft);
+            self.keep(case.name, draft, progress);
         }
         if let Some(job) = rotated {
             let draft = job.await.unwrap_or_else(|e| Draft::skip(e.to_string(), e.to_string()));
             let refused_as_stranger = draft.outcome == Outcome::Warn && self.strangers_refused;
-            self.drafts.insert(
-                "rotated_certificate_accepted",
-                if refused_as_stranger {
-                    Draft::skip(
-                        "the backend refuses orders that it did not make; give --create-order",
-                        "后端拒绝不是它自己下的订单；请用 --create-order",
-                    )
-                } else {
-                    draft
-                },
-            );
+            let draft = if refused_as_stranger {
+                Draft::skip(
+                    "the backend refuses orders that it did not make; give --create-order",
+                    "后端拒绝不是它自己下的订单；请用 --create-order",
+                )
+            } else {
+                draft
+            };
+            self.keep("rotated_certificate_accepted", draft, progress);
         }
         if let Some(job) = lost {
-            self.drafts.insert(
-                "lost_callback_recovered",
-                job.await.unwrap_or_else(|e| Draft::skip(e.to_string(), e.to_string())),
-            );
+            let draft = job.await.unwrap_or_else(|e| Draft::skip(e.to_string(), e.to_string()));
+            self.keep("lost_callback_recovered", draft, progress);
         }
+    }
+
+    fn keep(&mut self, name: &'static str, draft: Draft, progress: &Progress) {
+        if let Some(case) = CASES.iter().find(|case| case.name == name) {
+            progress(&finished(case, draft.clone()));
+        }
+        self.drafts.insert(name, draft);
     }
 
     /// Awaits the looks, and looks once more at the end of the run.

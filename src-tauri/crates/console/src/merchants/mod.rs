@@ -2,16 +2,20 @@
 //! remembered until the store says that something changed (another process may have done it).
 //!
 //! What may go into a profile is judged in `draft`, written in `changes`; the verbs of the console are in `verbs`, the belong-together check
-//! in `check`. Certificates are downloaded elsewhere (`trust`); orders don't live here.
+//! in `check`, the register of keys in `register`, doctor and playground in `lab`. Certificates are downloaded elsewhere (`trust`); orders don't live here.
 
 mod address;
 mod changes;
 mod check;
 mod draft;
 mod input;
+mod lab;
+mod register;
 mod verbs;
 
 pub use input::{MerchantInput, MerchantPatch};
+pub use lab::{DoctorNotification, DoctorPayParams, DoctorRequest, Finding, TextVerdict, VerifyInput};
+pub use register::{KeyEntry, KeyKind};
 pub use verbs::{SignInput, SignedRequest};
 
 use crate::outside::Outside;

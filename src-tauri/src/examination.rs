@@ -1,0 +1,307 @@
+//! The examination that runs, or ran last: its cases as they finish, and its score card. One at a time.
+
+use crate::problem::problem;
+use guitai_certify::{CaseResult, CertifyError, Outcome, Report, SandboxAccess};
+use guitai_console::wire::{Bilingual, Problem};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+use wechatpay::time::{Timestamp, beijing};
+
+/// How long a lost callback may stay unnoticed, at most; seconds.
+const LOST_WAIT: u32 = 600;
+
+/// What to examine.
+#[derive(Debug, Clone, Deserialize, specta::Type)]
+pub struct CertifyInput {
+    /// The backend's callback URL: on this machine or in this network.
+    pub url: String,
+    /// A command that makes the backend place an order and prints its number.
+    #[serde(default)]
+    pub create_order: Option<String>,
+    /// A command that prints `{"paid":BOOL,"times_applied":N}` for `OUT_TRADE_NO`.
+    #[serde(default)]
+    pub probe: Option<String>,
+    /// How long a lost callback may stay unnoticed; seconds.
+    #[serde(default)]
+    pub lost_wait: Option<u32>,
+}
+
+/// What became of a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, specta::Type)]
+#[serde(rename_all = "lowercase")]
+pub enum CaseOutcome {
+    /// The duty is met.
+    Pass,
+    /// It is not.
+    Fail,
+    /// Works, but will hurt.
+    Warn,
+    /// Could not be judged.
+    Skip,
+}
+
+/// A case as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, specta::Type)]
+pub struct CertifyCase {
+    /// Its name in the contract.
+    pub name: String,
+    /// What became of it.
+    pub result: CaseOutcome,
+    /// The duty.
+    pub expected: String,
+    /// Status of the answer that decided; null: none came.
+    pub status: Option<u16>,
+    /// Until its last byte.
+    pub latency_ms: u32,
+    /// Its first bytes, masked; or what happened instead.
+    pub body: String,
+    /// What was seen, and why it matters.
+    pub why: Bilingual,
+    /// How to mend it; empty where nothing is to be mended.
+    pub fix: Bilingual,
+    /// The request that decided, masked.
+    pub sent: String,
+}
+
+/// Where the examination stands.
+#[derive(Debug, Clone, Default, Serialize, specta::Type)]
+pub struct CertifyState {
+    /// Counts up with each change.
+    pub revision: u32,
+    /// Under way.
+    pub running: bool,
+    /// It came to its end, and `cases` is its score card.
+    pub finished: bool,
+    /// What is or was examined.
+    pub url: Option<String>,
+    /// How many cases there are in all.
+    pub total: u32,
+    /// Those that are done, in the order in which they finished; in the contract's order at the end.
+    pub cases: Vec<CertifyCase>,
+    /// Why no examination took place.
+    pub problem: Option<Problem>,
+}
+
+/// How the score card is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, specta::Type)]
+#[serde(rename_all = "lowercase")]
+pub enum ReportKind {
+    /// For programs.
+    Json,
+    /// One page for people.
+    Html,
+}
+
+/// The examination of this window.
+pub struct Examination {
+    state: Arc<watch::Sender<CertifyState>>,
+    report: Arc<Mutex<Option<Report>>>,
+    task: Mutex<Option<tauri::async_runtime::JoinHandle<()>>>,
+}
+
+impl Default for Examination {
+    fn default() -> Self {
+        Examination {
+            state: Arc::new(watch::Sender::new(CertifyState::default())),
+            report: Arc::default(),
+            task: Mutex::default(),
+        }
+    }
+}
+
+impl Examination {
+    /// Starts one with the sandbox of `ready_line`.
+    ///
+    /// # Errors
+    /// `CERTIFY_RUNNING`: there is one already. Everything else is told in the state.
+    pub fn start(&self, ready_line: &serde_json::Value, input: CertifyInput) -> Result<(), Problem> {
+        let sandbox = SandboxAccess::deserialize(ready_line).map_err(|error| not_begun(&error.to_string()))?;
+        let given = |text: Option<String>| text.map(|it| it.trim().to_owned()).filter(|it| !it.is_empty());
+        let options = guitai_certify::Options {
+            url: input.url.trim().to_owned(),
+            sandbox,
+            create_order: given(input.create_order),
+            probe: given(input.probe),
+            only: None,
+            lost_wait: Duration::from_secs(input.lost_wait.unwrap_or(60).min(LOST_WAIT).into()),
+            // A public address may be a live shop's: the window never examines one.
+            i_know: false,
+        };
+        let mut begun = false;
+        self.state.send_if_modified(|state| {
+            if state.running {
+                return false;
+            }
+            begun = true;
+            *state = CertifyState {
+                revision: state.revision.wrapping_add(1),
+                running: true,
+                url: Some(options.url.clone()),
+                total: u32::try_from(guitai_certify::CASES.len()).unwrap_or_default(),
+                ..CertifyState::default()
+            };
+            true
+        });
+        if !begun {
+            return Err(running());
+        }
+        *lock(&self.report) = None;
+        let (state, report, seen) = (self.state.clone(), self.report.clone(), self.state.clone());
+        let task = tauri::async_runtime::spawn(async move {
+            let progress = move |case: &CaseResult| change(&seen, |state| state.cases.push(CertifyCase::of(case)));
+            match guitai_certify::run_watched(options, Arc::new(progress)).await {
+                Ok(done) => {
+                    let cases = done.cases.iter().map(CertifyCase::of).collect();
+                    *lock(&report) = Some(done);
+                    change(&state, |state| (state.cases, state.running, state.finished) = (cases, false, true));
+                }
+                Err(error) => {
+                    change(&state, |state| (state.problem, state.running) = (Some(of_certify(&error)), false));
+                }
+            }
+        });
+        *lock(&self.task) = Some(task);
+        Ok(())
+    }
+
+    /// Ends what runs.
+    pub fn stop(&self) {
+        if let Some(task) = lock(&self.task).take() {
+            task.abort();
+        }
+        if self.state.borrow().running {
+            change(&self.state, |state| state.running = false);
+        }
+    }
+
+    /// The state that comes after `seen`.
+    pub async fn state(&self, seen: Option<u32>) -> CertifyState {
+        let mut receiver = self.state.subscribe();
+        let newer = receiver.wait_for(|state| Some(state.revision) != seen).await;
+        newer.map(|state| state.clone()).unwrap_or_default()
+    }
+
+    /// Writes the last score card below `data_dir`.
+    ///
+    /// # Errors
+    /// `NO_REPORT`, or the folder can't be written to.
+    pub async fn save(&self, data_dir: &Path, kind: ReportKind) -> Result<String, Problem> {
+        let (extension, text) = {
+            let report = lock(&self.report);
+            let report = report.as_ref().ok_or_else(no_report)?;
+            match kind {
+                ReportKind::Json => ("json", serde_json::to_string_pretty(report).unwrap_or_default()),
+                ReportKind::Html => ("html", guitai_certify::html(report)),
+            }
+        };
+        let folder = data_dir.join("reports");
+        // `2026-11-24T10:34:56+08:00`, without what a file name can't have
+        let at: String = beijing(Timestamp::now()).chars().take(19).filter(|c| !matches!(c, ':' | '-')).collect();
+        let path = folder.join(format!("certify-{at}.{extension}"));
+        let written = async {
+            tokio::fs::create_dir_all(&folder).await?;
+            tokio::fs::write(&path, text).await
+        };
+        written.await.map_err(|error| not_written(&path, &error.to_string()))?;
+        Ok(path.display().to_string())
+    }
+}
+
+impl CertifyCase {
+    fn of(case: &CaseResult) -> Self {
+        let words = |text: &guitai_certify::Text| Bilingual { zh: text.zh.clone(), en: text.en.clone() };
+        CertifyCase {
+            name: case.name.to_owned(),
+            result: match case.result {
+                Outcome::Pass => CaseOutcome::Pass,
+                Outcome::Fail => CaseOutcome::Fail,
+                Outcome::Warn => CaseOutcome::Warn,
+                Outcome::Skip => CaseOutcome::Skip,
+            },
+            expected: case.expected.clone(),
+            status: case.got.status,
+            latency_ms: u32::try_from(case.got.latency_ms).unwrap_or(u32::MAX),
+            body: case.got.body.clone(),
+            why: words(&case.why),
+            fix: words(&case.fix),
+            sent: case.sent.clone(),
+        }
+    }
+}
+
+fn change(state: &watch::Sender<CertifyState>, with: impl FnOnce(&mut CertifyState)) {
+    state.send_modify(|state| {
+        with(state);
+        state.revision = state.revision.wrapping_add(1);
+    });
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn running() -> Problem {
+    problem(
+        "CERTIFY_RUNNING",
+        ("体检正在进行", "An examination is under way"),
+        None,
+        ("等它结束，或先停止它", "Wait for its end, or stop it first"),
+    )
+}
+
+fn not_begun(why: &str) -> Problem {
+    problem(
+        "CERTIFY_SANDBOX",
+        ("沙箱无法用于体检", "The sandbox can't be used for the examination"),
+        Some((why, why)),
+        ("重新打开窗口后再试", "Open the window again and try again"),
+    )
+}
+
+fn no_report() -> Problem {
+    problem(
+        "NO_REPORT",
+        ("还没有体检报告", "There is no score card yet"),
+        None,
+        ("先完成一次体检", "Run an examination to its end first"),
+    )
+}
+
+fn not_written(path: &Path, why: &str) -> Problem {
+    let (zh, en) = (format!("{}：{why}", path.display()), format!("{}: {why}", path.display()));
+    problem(
+        "REPORT_NOT_WRITTEN",
+        ("报告没有写成", "The score card could not be written"),
+        Some((&zh, &en)),
+        ("检查磁盘空间和数据目录的权限", "Look at the disk's free space and the data folder's permissions"),
+    )
+}
+
+fn of_certify(error: &CertifyError) -> Problem {
+    let why = error.to_string();
+    let (message, hint) = match error {
+        CertifyError::BadUrl(_) => (
+            ("这不是回调地址", "This is no callback URL"),
+            ("写完整地址，如 http://127.0.0.1:8080/notify", "Give a whole URL, like http://127.0.0.1:8080/notify"),
+        ),
+        CertifyError::Unreachable(_) => (
+            ("连不上后端", "The backend can't be reached"),
+            ("先启动后端，并检查地址和端口", "Start the backend first, and check address and port"),
+        ),
+        CertifyError::LooksLive(_) => (
+            ("这是公网地址，没有体检", "This is a public address; it was not examined"),
+            (
+                "体检会发送伪造和异常的通知，只检查本机或内网的后端；确有需要时用命令 guitai certify --i-know",
+                "The examination sends forged and odd notifications: examine a backend on this machine or network; if you must, use guitai certify --i-know",
+            ),
+        ),
+        CertifyError::UnknownCase(..) | CertifyError::Sandbox(_) => (
+            ("体检没有开始", "The examination didn't begin"),
+            ("重新打开窗口后再试", "Open the window again and try again"),
+        ),
+    };
+    problem("CERTIFY_NOT_RUN", message, Some((&why, &why)), hint)
+}

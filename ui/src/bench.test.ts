@@ -1,0 +1,56 @@
+import { cleanup, fireEvent, render, screen } from '@testing-library/svelte';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import App from './App.svelte';
+import { fake } from './backend/fake';
+
+beforeEach(() => localStorage.clear());
+afterEach(cleanup);
+
+const id = (testid: string) => screen.getByTestId(testid);
+
+async function at(nav: string, tab: string): Promise<void> {
+  render(App, { backend: fake({ language: 'en' }) });
+  await screen.findByTestId('app');
+  await fireEvent.click(id(`nav-${nav}`));
+  await fireEvent.click(await screen.findByTestId(`tab-${tab}`, {}, { timeout: 8000 }));
+}
+
+test('a pasted request is detected and diagnosed, and goes on to the playground', { timeout: 20_000 }, async () => {
+  await at('signatures', 'doctor');
+  expect(id('doctor-run')).toHaveProperty('disabled', true);
+  await fireEvent.input(id('doctor-text'), { target: { value: 'GET /v3/certificates\nAuthorization: WECHATPAY2-SHA256-RSA2048 signature="c2ln"' } });
+  expect(id('doctor-detected').dataset.kind).toBe('request');
+  await fireEvent.click(id('doctor-run'));
+  expect((await screen.findByTestId('doctor-cause')).textContent).toBe('body_line_missing');
+  expect(screen.getAllByTestId('sign-line').map((line) => line.dataset.field)).toEqual(['method', 'url', 'timestamp', 'nonce', 'body']);
+
+  await fireEvent.click(id('doctor-play'));
+  expect((await screen.findByTestId<HTMLTextAreaElement>('play-signature')).value).toBe('c2ln');
+  await vi.waitFor(() => expect(id('play-verdict').dataset.ok).toBe('true'));
+  await fireEvent.change(id('play-end-body'), { target: { value: 'none' } });
+  await vi.waitFor(() => expect(id('play-verdict').dataset.ok).toBe('false'));
+});
+
+test('a private key in the field is named and never sent', { timeout: 20_000 }, async () => {
+  await at('signatures', 'doctor');
+  await fireEvent.input(id('doctor-text'), { target: { value: '-----BEGIN PRIVATE KEY-----\nMII' } });
+  expect(id('doctor-detected').textContent).toContain('private key');
+  expect(id('doctor-run')).toHaveProperty('disabled', true);
+});
+
+test('the register shows every key', { timeout: 20_000 }, async () => {
+  await at('signatures', 'keys');
+  await screen.findAllByTestId('key-entry');
+  expect(screen.getAllByTestId('key-entry').map((entry) => entry.dataset.kind)).toEqual(['merchant_key', 'merchant_certificate', 'platform_certificate', 'vault_key']);
+});
+
+test('an examination shows its cases as they finish and can be written down', { timeout: 20_000 }, async () => {
+  await at('sandbox', 'certify');
+  await fireEvent.input(id('certify-url'), { target: { value: 'http://127.0.0.1:8080/notify' } });
+  await fireEvent.click(id('certify-start'));
+  await vi.waitFor(() => expect(id('certify-score').dataset.finished).toBe('true'), { timeout: 3000 });
+  const failed = screen.getAllByTestId('certify-case').filter((item) => item.dataset.result === 'fail');
+  expect(failed.map((item) => item.dataset.name)).toEqual(['forged_signature_refused']);
+  await fireEvent.click(id('certify-save-html'));
+  expect((await screen.findByTestId('certify-saved')).textContent).toContain('.html');
+});
