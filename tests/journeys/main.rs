@@ -6,6 +6,7 @@ mod backend;
 mod callback_lost;
 mod forward;
 mod killed_in_a_storm;
+mod merchant_api;
 mod not_genuine;
 mod pay_and_be_notified;
 mod public_key_mode;
