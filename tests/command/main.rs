@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod callbacks;
+mod catalog;
 mod demo;
 mod manners;
 mod merchants;
