@@ -13,7 +13,11 @@ use tokio::sync::broadcast;
 use wechatpay::time::Timestamp;
 
 /// What notify paths begin with.
-const NOTIFY: &str = "/notify/";
+pub(crate) const NOTIFY: &str = "/notify/";
+/// The setting that remembers where the listener stood last, for orders of a sandbox's merchant without an address.
+pub(crate) const LISTENER_SETTING: &str = "listener.place";
+/// Where the command and the window listen unless told otherwise.
+pub(crate) const LISTENER_BY_DEFAULT: &str = "http://127.0.0.1:8787";
 /// Every usual method gets in, so that all but a right `POST` are told the same 404.
 const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
@@ -72,6 +76,7 @@ impl Console {
         if patrols {
             self.start_patrol();
         }
+        self.settings_set(LISTENER_SETTING, &format!("http://{}", door.addr())).await?;
         self.desk.tell([Event::ListenerChanged]);
         let paths = names.iter().map(|name| format!("{NOTIFY}{name}")).collect();
         Ok(Listener { door, paths, console: self.clone(), first, patrols })

@@ -15,6 +15,7 @@ pub(crate) use show::{callback_id, parse_id, shown, shown_callback, shown_refund
 
 use crate::console::Console;
 use crate::journal::{Kind, Line};
+use crate::listener::{LISTENER_BY_DEFAULT, LISTENER_SETTING, NOTIFY};
 use crate::merchants::Profile;
 use crate::problem;
 use crate::store::{NewOrder, OrderCursor, OrderKey, OrderQuery, OrderRow, StoreError};
@@ -54,7 +55,8 @@ impl Console {
     ) -> Result<(OrderRow, bool), Problem> {
         let now = self.desk.outside.now();
         let given = input.out_trade_no.clone();
-        let mut order = sound(profile, input, now)?;
+        let listener = self.settings_get().await?.remove(LISTENER_SETTING);
+        let mut order = sound(profile, input, listener.as_deref(), now)?;
         let mut tries = 0;
         loop {
             if given.is_none() {
@@ -163,14 +165,14 @@ pub(crate) fn changed(order: &OrderRow) -> Event {
 }
 
 /// Every rule of the fields, before anything is kept.
-fn sound(profile: &Profile, input: OrderInput, now: Timestamp) -> Result<NewOrder, Problem> {
+fn sound(profile: &Profile, input: OrderInput, listener: Option<&str>, now: Timestamp) -> Result<NewOrder, Problem> {
     let out_trade_no = input.out_trade_no.unwrap_or_default();
     if !out_trade_no.is_empty() {
         OutTradeNo::parse(&out_trade_no)?;
     }
     let notify_url = match input.notify_url.as_deref().filter(|url| !url.is_empty()) {
         Some(url) => Some(notify_url(profile, url)?),
-        None => profile.notify_url.clone(),
+        None => profile.notify_url.clone().or_else(|| at_listener(profile, listener)),
     };
     let openid = input.openid.filter(|openid| !openid.is_empty());
     if let Some(openid) = &openid {
@@ -197,6 +199,13 @@ fn sound(profile: &Profile, input: OrderInput, now: Timestamp) -> Result<NewOrde
         notify_url: notify_url.map(|url| url.as_str().to_owned()),
         created_at: now,
     })
+}
+
+/// A sandbox's merchant needs nothing configured: its notifications go to the desk's own listener, where it stands or
+/// stood last. A live merchant's address is on the internet and has to be named.
+fn at_listener(profile: &Profile, listener: Option<&str>) -> Option<NotifyUrl> {
+    let place = listener.unwrap_or(LISTENER_BY_DEFAULT);
+    NotifyUrl::parse_for_sandbox(&format!("{place}{NOTIFY}{}", profile.name)).ok().filter(|_| profile.sandbox)
 }
 
 /// The live rules, or a sandbox's (http and loopback allowed).

@@ -160,9 +160,11 @@ async fn a_refusal_says_why_and_the_order_can_be_asked_again() {
     let console = desk(&stand).await;
     order(&console).await;
     let missing = OrderInput { notify_url: None, openid: None, ..input("GT000002") };
-    console.order_create(None, missing).await.expect("an order without either");
-    let problem = console.order_prepay(None, "GT000002", Via::Native).await.expect_err("nowhere to notify");
-    assert_eq!(problem.field.as_deref(), Some("notify_url"));
+    let made = console.order_create(None, missing).await.expect("an order without either");
+    let expected = format!("http://127.0.0.1:8787/notify/{}", made.merchant);
+    assert_eq!(made.notify_url, Some(expected), "a sandbox's order goes to the desk's own listener");
+    let problem = console.order_prepay(None, "GT000002", Via::Jsapi).await.expect_err("nobody to pay");
+    assert_eq!(problem.field.as_deref(), Some("payer.openid"));
     assert_eq!(console.pay_params(None, NO).await.expect_err("no prepay").code, "NO_JSAPI_PREPAY");
 
     let problem = console.order_prepay(None, NO, Via::Native).await.expect_err("refused");
