@@ -236,6 +236,7 @@ async fn a_killed_listener_loses_nothing_and_marks_what_it_repeats() {
     let base = sandbox.ready["base_url"].as_str().expect("an address").to_owned();
     let _ = guitai.json(&["merchant", "add", "shop", "--from-sandbox", &file]);
     let mut backend = Backend::open(&sandbox.ready, 0);
+    backend.answers(|| Answer::Hang);
     let url = backend.url();
     let mut listener = guitai.serve(&["listen", "--port", "0", "--forward-to", &url, "--json"]);
     assert_eq!(listener.ready["forward_to"], json!([url]));
@@ -259,9 +260,10 @@ async fn a_killed_listener_loses_nothing_and_marks_what_it_repeats() {
             post(&format!("{base}/_sandbox/payments"), &json!({ "out_trade_no": no, "outcome": "SUCCESS" })).await;
         assert_eq!(paid.0, 200);
     }
-    // killed while deliveries are passed on
+    // killed while deliveries are on their way
     let mut marks = vec![backend.next().await.mark()];
     assert_eq!(listener.signal("KILL").code(), None);
+    backend.answers(|| Answer::empty(204));
     let port = place.rsplit(':').next().expect("a port");
     let mut listener = guitai.serve(&["listen", "--port", port, "--forward-to", &url, "--json"]);
     let minute = json!({ "advance_seconds": 60 });
@@ -290,5 +292,6 @@ async fn a_killed_listener_loses_nothing_and_marks_what_it_repeats() {
     }
     let distinct: HashSet<_> = marks.iter().collect();
     assert_eq!(distinct.len(), marks.len(), "no attempt comes twice under one number: {marks:?}");
+    assert!(distinct.contains(&(marks[0].0.clone(), 2)), "what was on its way is repeated, and marked: {marks:?}");
     assert_eq!(guitai.json(&["forward", "dead"])["items"], json!([]));
 }
