@@ -70,6 +70,8 @@ test:
 	@npm --prefix ui run --silent check
 	$(SAY) "UI: unit tests"
 	@npm --prefix ui run --silent test
+	$(SAY) "Mini-program: its pages on a stand-in of wx"
+	@node --test --test-reporter=dot ui/miniprogram/test/pages.mjs
 	@scripts/sdks.sh
 	$(SAY) "Rust: build everything once"
 	@cargo build $(QUIET) --workspace --all-targets
