@@ -63,7 +63,8 @@ pub async fn confirm_commands(app: &AppHandle, commands: &[Option<&str>]) -> Res
     if given.is_empty() {
         return Ok(());
     }
-    let asked = "体检会在这台电脑上运行这些命令，继续吗？\nThe examination runs these commands on this computer. Go on?";
+    let asked =
+        "体检会在这台电脑上运行这些命令，继续吗？\nThe examination runs these commands on this computer. Go on?";
     show(app, "Guitai 柜台", &format!("{asked}\n\n{}", given.join("\n"))).await
 }
 

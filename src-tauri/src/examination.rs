@@ -305,3 +305,56 @@ fn of_certify(error: &CertifyError) -> Problem {
     };
     problem("CERTIFY_NOT_RUN", message, Some((&why, &why)), hint)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn ready_line() -> serde_json::Value {
+        let text = "x";
+        json!({
+            "base_url": "http://127.0.0.1:1", "mchid": text, "appid": text, "appsecret": text, "api_v3_key": text,
+            "merchant_serial_no": text, "merchant_private_key": text, "platform_serial_no": text,
+            "platform_private_key": text, "public_key_id": text, "public_key_private_key": text,
+        })
+    }
+
+    fn of(url: &str) -> CertifyInput {
+        CertifyInput { url: url.to_owned(), create_order: None, probe: None, lost_wait: None }
+    }
+
+    async fn ended(examination: &Examination) -> CertifyState {
+        let mut state = examination.state(None).await;
+        while state.running {
+            state = examination.state(Some(state.revision)).await;
+        }
+        state
+    }
+
+    #[tokio::test]
+    async fn what_can_not_be_examined_is_said_and_leaves_nothing_to_save() {
+        let examination = Examination::default();
+        for url in ["", "nowhere", "ftp://127.0.0.1/", "https://example.com/notify"] {
+            examination.start(&ready_line(), of(url)).expect("none runs");
+            let state = ended(&examination).await;
+            assert_eq!(state.problem.map(|it| it.code).as_deref(), Some("CERTIFY_NOT_RUN"), "{url}");
+            assert!(!state.finished && state.cases.is_empty());
+        }
+        let folder = std::env::temp_dir();
+        let refused = examination.save(&folder, ReportKind::Html).await.expect_err("nothing to save");
+        assert_eq!(refused.code, "NO_REPORT");
+        let refused = examination.start(&json!({}), of("http://127.0.0.1/")).expect_err("no ready line");
+        assert_eq!(refused.code, "CERTIFY_SANDBOX");
+    }
+
+    #[tokio::test]
+    async fn a_stopped_one_is_over_and_another_can_begin() {
+        let examination = Examination::default();
+        examination.start(&ready_line(), of("http://127.0.0.1:1/")).expect("none runs");
+        examination.stop();
+        assert!(!examination.state(None).await.running);
+        examination.start(&ready_line(), of("nowhere")).expect("none runs any more");
+        assert!(ended(&examination).await.problem.is_some());
+    }
+}

@@ -1,5 +1,6 @@
 //! A picture of each screen in both languages and themes, for people to look at: `make shots`. Judges nothing.
 
+use crate::doctor::REQUEST;
 use crate::driver::{System, Window};
 use std::path::PathBuf;
 
@@ -62,6 +63,25 @@ async fn shots() {
                 }
                 shot(screen).await;
             }
+            window.click("nav-signatures").await;
+            window.click("tab-doctor").await;
+            window.paste("doctor-text", REQUEST).await;
+            window.click("doctor-run").await;
+            window.find("doctor-finding").await;
+            shot("doctor").await;
+            window.click("doctor-play").await;
+            window.find("play-verdict").await;
+            shot("playground").await;
+            window.click("tab-keys").await;
+            window.find("key-entry").await;
+            shot("keys").await;
+            window.click("tab-exchanges").await;
+            window.click("nav-sandbox").await;
+            window.click("tab-certify").await;
+            window.find("certify-url").await;
+            shot("certify").await;
+            window.click("tab-board").await;
+
             window.click("nav-orders").await;
             window.click("new-order").await;
             window.find("new-order-amount").await;

@@ -27,6 +27,7 @@ test('a pasted request is detected and diagnosed, and goes on to the playground'
   await fireEvent.click(id('doctor-play'));
   expect((await screen.findByTestId<HTMLTextAreaElement>('play-signature')).value).toBe('c2ln');
   await vi.waitFor(() => expect(id('play-verdict').dataset.ok).toBe('true'));
+  await fireEvent.input(id('play-body'), { target: { value: '{}' } });
   await fireEvent.change(id('play-end-body'), { target: { value: 'none' } });
   await vi.waitFor(() => expect(id('play-verdict').dataset.ok).toBe('false'));
 });

@@ -3,9 +3,7 @@
 
 use crate::host::Host;
 use guitai_console::wire::Problem;
-use guitai_console::{
-    DoctorNotification, DoctorPayParams, DoctorRequest, Finding, KeyEntry, TextVerdict, VerifyInput,
-};
+use guitai_console::{DoctorNotification, DoctorPayParams, DoctorRequest, Finding, KeyEntry, TextVerdict, VerifyInput};
 use tauri::State;
 
 /// Which mistake broke a request's signature.

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { pasted, rawRequest, shellWords } from './pasted';
+import { asNotification, pasted, rawRequest, shellWords } from './pasted';
 
 const AUTH = 'WECHATPAY2-SHA256-RSA2048 mchid="1900000001",nonce_str="593B",signature="uOVR==",timestamp="1554208460",serial_no="1DDE"';
 
@@ -40,6 +40,13 @@ describe('what was pasted', () => {
   test('only the body of a notification', () => {
     expect(pasted('{"event_type": "TRANSACTION.SUCCESS", "resource": {}}')).toMatchObject({ kind: 'notification', headers: [] });
   });
+
+  test.each([
+    ['Host: h\nContent-Length: 2\n\n{}', [['Host', 'h'], ['Content-Length', '2']], '{}'],
+    ['POST /notify HTTP/1.1\nHost: h\n\n{}', [['Host', 'h']], '{}'],
+    ['{"a": 1}', [], '{"a": 1}'],
+    ['Wechatpay-Nonce: n\n\n{}', [['Wechatpay-Nonce', 'n']], '{}'],
+  ])('said to be a notification: %j', (text, headers, body) => expect(asNotification(text)).toEqual({ kind: 'notification', headers, body }));
 
   test('pay parameters, as JSON and as code', () => {
     const text = '{"appId": "wx1", "timeStamp": "1", "nonceStr": "n", "package": "prepay_id=wx2", "signType": "RSA", "paySign": "p"}';

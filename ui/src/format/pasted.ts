@@ -194,6 +194,14 @@ export function pasted(text: string): Pasted {
   return { kind: 'other', what: 'unknown' };
 }
 
+/** The same text when somebody says that it is a notification: whatever stands where headers stand, and a body. */
+export function asNotification(text: string): PastedNotification {
+  const found = pasted(text);
+  if (found.kind === 'notification') return found;
+  const { headers, body } = parted(text.replace(/^\s+/, ''));
+  return { kind: 'notification', headers, body: headers.length === 0 && body === '' ? text : body };
+}
+
 /** A raw HTTP request, for filling the doctor from one that is kept. */
 export function rawRequest(method: string, url: string, headers: [string, string][], body: string): string {
   return `${method} ${url}\n${headers.map(([name, value]) => `${name}: ${value}`).join('\n')}\n\n${body}`;

@@ -2,7 +2,7 @@
 // the register of keys.
 
 import type { CallbackDossier, Exchange, Finding, KeyEntry, SignedText, TextVerdict } from '../backend/bindings';
-import { pasted, rawRequest, type Pasted, type PastedKind } from '../format/pasted';
+import { asNotification, pasted, rawRequest, type Pasted, type PastedKind } from '../format/pasted';
 import { FIELDS, ended, parted, type Line, type Shape } from '../format/sign_lines';
 import type { Desk, Hearer } from './desk.svelte';
 import { Task } from './task.svelte';
@@ -59,9 +59,8 @@ export class Bench implements Hearer {
     const found = pasted(this.text);
     if (this.kind === 'auto' || found.kind === this.kind) return found;
     // A kind chosen by hand: the same text, read as that.
-    if (this.kind === 'pay_params') return { kind: 'pay_params', params: this.text, app: this.app, appid: null };
-    if (found.kind === 'request' && this.kind === 'notification') return { kind: 'notification', headers: [], body: found.body };
-    if (this.kind === 'notification') return { kind: 'notification', headers: [], body: this.text };
+    if (this.kind === 'pay_params' && found.kind !== 'other') return { kind: 'pay_params', params: this.text, app: this.app, appid: null };
+    if (this.kind === 'notification' && (found.kind !== 'other' || found.what === 'unknown')) return asNotification(this.text);
     return found;
   }
 
@@ -90,7 +89,7 @@ export class Bench implements Hearer {
   /** A delivery that was refused, taken to the doctor. */
   async ofCallback(callback: CallbackDossier): Promise<void> {
     const text = `${callback.headers.map(([name, value]) => `${name}: ${value}`).join('\n')}\n\n${callback.body}`;
-    await this.#take({ text, bodyBase64: callback.body_base64, at: callback.received_at });
+    await this.#take({ text, bodyBase64: callback.body_base64, at: callback.received_at }, 'notification');
   }
 
   /** A call that the gateway refused, taken to the doctor. */
@@ -98,10 +97,10 @@ export class Bench implements Hearer {
     await this.#take({ text: rawRequest(exchange.method, exchange.base_url + exchange.target, exchange.request_headers, exchange.request_body), at: exchange.at });
   }
 
-  async #take(origin: Origin): Promise<void> {
+  async #take(origin: Origin, kind: 'auto' | PastedKind = 'auto'): Promise<void> {
     this.#origin = origin;
     this.text = origin.text;
-    this.kind = 'auto';
+    this.kind = kind;
     this.ownKey = true;
     this.show('doctor');
     await this.diagnose();

@@ -182,9 +182,7 @@ impl Console {
                 platform_certificates: &pems,
                 public_key: public.as_ref().map(|(id, pem)| (id.as_str(), pem.as_bytes())),
                 certificate: own.map(|found| found.to_pem().as_bytes()),
-                api_v3_key: profile
-                    .and_then(|found| found.api_v3_keys.first())
-                    .map(|key| key.expose().as_slice()),
+                api_v3_key: profile.and_then(|found| found.api_v3_keys.first()).map(|key| key.expose().as_slice()),
                 now,
             });
             found.map(Finding::of).map_err(bad_input)
@@ -235,10 +233,9 @@ impl Console {
         };
         let signature: String = input.signature.chars().filter(|c| !c.is_whitespace()).collect();
         let (ok, why) = match (&key, STANDARD.decode(&signature)) {
-            (Err(why), _) => (
-                None,
-                Some(both(format!("这把公钥读不出来：{why}"), format!("This public key can't be read: {why}"))),
-            ),
+            (Err(why), _) => {
+                (None, Some(both(format!("这把公钥读不出来：{why}"), format!("This public key can't be read: {why}"))))
+            }
             _ if signature.is_empty() => (None, Some(both("还没有签名值。", "There is no signature yet."))),
             (_, Err(error)) => (
                 None,
@@ -314,8 +311,14 @@ impl Finding {
 /// Thousands of hypotheses are tried: not on the thread that answers callbacks.
 async fn on_the_side(work: impl FnOnce() -> Result<Finding, Problem> + Send + 'static) -> Result<Finding, Problem> {
     tokio::task::spawn_blocking(work).await.map_err(|error| {
-        problem::new("DOCTOR_FAILED", "诊断没有完成。", "The diagnosis didn't come to an end.", "再试一次。", "Try again.")
-            .with_why(error.to_string(), error.to_string())
+        problem::new(
+            "DOCTOR_FAILED",
+            "诊断没有完成。",
+            "The diagnosis didn't come to an end.",
+            "再试一次。",
+            "Try again.",
+        )
+        .with_why(error.to_string(), error.to_string())
     })?
 }
 

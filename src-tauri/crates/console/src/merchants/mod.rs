@@ -1,8 +1,9 @@
 //! The merchants: profiles with their keys, several of them, one current. Read from the store, opened by the vault,
 //! remembered until the store says that something changed (another process may have done it).
 //!
-//! What may go into a profile is judged in `draft`, written in `changes`; the verbs of the console are in `verbs`, the belong-together check
-//! in `check`, the register of keys in `register`, doctor and playground in `lab`. Certificates are downloaded elsewhere (`trust`); orders don't live here.
+//! What may go into a profile is judged in `draft`, written in `changes`; the verbs of the console are in `verbs`, the
+//! belong-together check in `check`, the register of keys in `register`, doctor and playground in `lab`. Certificates are
+//! downloaded elsewhere (`trust`); orders don't live here.
 
 mod address;
 mod changes;

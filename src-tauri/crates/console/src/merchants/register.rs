@@ -148,7 +148,11 @@ fn of_merchant(profile: &Profile, now: Timestamp) -> Vec<KeyEntry> {
         } else if !same_serial {
             Some(both(
                 format!("签名用的序列号是 {}，证书的是 {}。", profile.serial_no, certificate.serial()),
-                format!("Requests are signed as {}, the certificate's serial is {}.", profile.serial_no, certificate.serial()),
+                format!(
+                    "Requests are signed as {}, the certificate's serial is {}.",
+                    profile.serial_no,
+                    certificate.serial()
+                ),
             ))
         } else {
             None

@@ -47,7 +47,7 @@ async fn a_broken_request_is_named_with_the_profiles_own_certificate() {
     let key = PrivateKey::from_pem(fixture!("merchant_key.pem")).expect("a key");
     let cases = [
         (format!("GET\n/v3/certificates\n{NONCE_LINES}\n"), None),
-        (format!("GET\n/v3/certificates\n{NONCE_LINES}"), Some("body_line_missing")),
+        (format!("GET\n/v3/certificates\n{NONCE_LINES}"), Some("final_newline_missing")),
         (format!("GET\nhttps://api.mch.weixin.qq.com/v3/certificates\n{NONCE_LINES}\n"), Some("url_full_signed")),
         (format!("POST\n/v3/certificates\n{NONCE_LINES}\n"), Some("method_differs")),
     ];
@@ -141,8 +141,7 @@ async fn the_register_says_what_belongs_together_and_shows_no_secret() {
     }
     let entries = console.key_register(None, vec![(KeyKind::KeyFile, exposed)]).await.expect("a register");
     let of = |kind| entries.iter().find(|entry| entry.kind == kind).expect("an entry");
-    let (key, certificate, file) =
-        (of(KeyKind::MerchantKey), of(KeyKind::MerchantCertificate), of(KeyKind::KeyFile));
+    let (key, certificate, file) = (of(KeyKind::MerchantKey), of(KeyKind::MerchantCertificate), of(KeyKind::KeyFile));
     assert_eq!((key.belongs, certificate.belongs), (Some(true), Some(true)));
     assert!(key.fingerprint.is_some() && key.fingerprint == certificate.fingerprint);
     assert_eq!(file.fingerprint, key.fingerprint);
