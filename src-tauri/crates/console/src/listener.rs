@@ -61,17 +61,14 @@ impl Console {
             None => None,
         };
         let limits = Limits { methods: METHODS, ..Limits::listener() };
-        let (console, serving) = (self.clone(), api.clone());
+        let console = self.clone();
         let handler = move |request: Request| {
-            let (console, only, api) = (console.clone(), only.clone(), serving.clone());
+            let (console, only, api) = (console.clone(), only.clone(), api.clone());
             async move { answer(&console, only.as_deref(), api.as_deref(), request).await }
         };
         let first = Mutex::new(Some(self.desk.deliveries.subscribe()));
         let place = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
         let door = Door::open(place, limits, handler).map_err(closed_door)?;
-        if let Some(api) = &api {
-            api.stands_at(door.addr());
-        }
         let patrols = options.patrol && !self.desk.patrol.running();
         if patrols {
             self.start_patrol();

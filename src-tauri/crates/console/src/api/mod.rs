@@ -17,8 +17,7 @@ use crate::store::{StoreError, Tx};
 use crate::vault::VaultError;
 use crate::wire::Problem;
 use limit::Limiter;
-use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use token::TokenKey;
 use wechatpay::error::FieldError;
 
@@ -52,7 +51,6 @@ pub(crate) struct Api {
     origins: Vec<String>,
     users: Limiter,
     addresses: Limiter,
-    place: OnceLock<SocketAddr>,
 }
 
 impl Api {
@@ -77,13 +75,7 @@ impl Api {
             origins: options.origins,
             users: Limiter::new(PER_USER.0, PER_USER.1),
             addresses: Limiter::new(PER_ADDRESS.0, PER_ADDRESS.1),
-            place: OnceLock::new(),
         })
-    }
-
-    /// Where the listener is: a sandbox's orders are notified there when nothing else was set.
-    pub(crate) fn stands_at(&self, place: SocketAddr) {
-        let _ = self.place.set(place);
     }
 
     /// The name of the merchant that it serves now.

@@ -135,30 +135,10 @@ impl Api {
             return Ok(json_answer(200, &shown(&before)));
         }
         let draft = asked.against(entry.as_ref()).map_err(Refusal::Fields)?;
-        let input = self.input(&profile, draft, entry.map(|entry| entry.name).unwrap_or_default());
+        let input = input(draft, entry.map(|entry| entry.name).unwrap_or_default());
         let kept = self.console.order_keep(&profile, input, once).await;
         let (row, new) = kept.map_err(|problem| Refusal::of(&problem))?;
         Ok(json_answer(if new { 201 } else { 200 }, &shown(&row)))
-    }
-
-    fn input(&self, profile: &Profile, draft: Draft, description: String) -> OrderInput {
-        // nothing was set: a sandbox reaches this listener, the real WeChat Pay would not
-        let notify_url = match self.place.get() {
-            Some(place) if profile.sandbox && profile.notify_url.is_none() => {
-                Some(format!("http://{place}/notify/{}", profile.name))
-            }
-            _ => None,
-        };
-        // comes back with the payment, so that whoever delivers the package knows which and to whom
-        let attach = json!({ "phone": draft.phone, "packageId": draft.package_id }).to_string();
-        OrderInput {
-            amount: draft.amount,
-            description,
-            openid: Some(draft.openid),
-            attach: Some(attach),
-            notify_url,
-            ..OrderInput::default()
-        }
     }
 
     async fn pay(&self, request: &Request, no: &str) -> Result<Answer, Refusal> {
@@ -219,6 +199,18 @@ impl Api {
         order
             .filter(|order| order.openid.as_deref() == Some(user) && order.appid == profile.appid.as_str())
             .ok_or(Refusal::NoOrder)
+    }
+}
+
+fn input(draft: Draft, description: String) -> OrderInput {
+    // comes back with the payment, so that whoever delivers the package knows which and to whom
+    let attach = json!({ "phone": draft.phone, "packageId": draft.package_id }).to_string();
+    OrderInput {
+        amount: draft.amount,
+        description,
+        openid: Some(draft.openid),
+        attach: Some(attach),
+        ..OrderInput::default()
     }
 }
 
