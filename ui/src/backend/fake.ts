@@ -63,12 +63,12 @@ export function fake(options: FakeOptions = {}): FakeBackend {
 
   const app = (): AppState => ({
     version: '0.1.0',
-    data_dir: '/home/mei/.local/share/guitai',
+    data_dir: '~/.local/share/guitai',
     locale: 'zh',
     merchants: profiles.map((profile) => ({ ...profile })),
     current: profiles.find((profile) => profile.current)?.name ?? null,
     listener: { state: listening === null ? 'stopped' : 'running', url: listening === null ? null : `http://127.0.0.1:${listening}`, notify_path: '/notify/sandbox', error: null },
-    sandbox: { state: 'running', base_url: 'http://127.0.0.1:8788', proxy_url: 'http://127.0.0.1:8789', ca_certificate: '/home/mei/.local/share/guitai/sandbox/keys/sandbox_ca.pem', openid: 'oUpF8uMuAJO_M2pxb1Q9zNjWeS6o', error: null },
+    sandbox: { state: 'running', base_url: 'http://127.0.0.1:8788', proxy_url: 'http://127.0.0.1:8789', ca_certificate: '~/.local/share/guitai/sandbox/keys/sandbox_ca.pem', openid: 'oUpF8uMuAJO_M2pxb1Q9zNjWeS6o', error: null },
     clock_skew_ms: 12,
     store_bytes: 4_812_800,
     last_callback_at: data.callbacks[0]?.received_at ?? null,
@@ -346,7 +346,7 @@ export function fake(options: FakeOptions = {}): FakeBackend {
     sandboxSetCallbackFaults: async (next) => (callbackFaults = next),
     sandboxSwitches: async () => switches,
     sandboxSetSwitches: async (patch) => (switches = { ...switches, ...(patch as Switches) }),
-    vaultStatus: async () => ({ way: 'key_file', place: '/home/mei/.local/share/guitai/vault.key' }),
+    vaultStatus: async () => ({ way: 'key_file', place: '~/.local/share/guitai/vault.key' }),
   };
 
   if (options.delay) {

@@ -52,7 +52,7 @@ export function labCommands(): LabCommands {
       entry({ kind: 'merchant_key', owner: m ?? 'sandbox', serial_no: SERIAL, belongs: true }),
       entry({ kind: 'merchant_certificate', owner: m ?? MCHID, serial_no: SERIAL, belongs: true, not_before: '2026-01-10T08:00:00+08:00', not_after: '2031-01-09T08:00:00+08:00' }),
       entry({ kind: 'platform_certificate', owner: 'Tenpay.com Root CA', serial_no: PLATFORM_SERIAL, not_before: '2026-01-10T08:00:00+08:00', not_after: '2031-01-09T08:00:00+08:00' }),
-      entry({ kind: 'vault_key', owner: 'vault.key', fingerprint: null, file: '/home/mei/.local/share/guitai/vault.key', exposed: false }),
+      entry({ kind: 'vault_key', owner: 'vault.key', fingerprint: null, file: '~/.local/share/guitai/vault.key', exposed: false }),
     ],
     verifyText: async (_m, input): Promise<TextVerdict> => {
       const text = new TextEncoder().encode(input.text);
@@ -77,6 +77,6 @@ export function labCommands(): LabCommands {
       if (seen === state.revision) await new Promise<void>((resolve) => (waiting = [...waiting, resolve]));
       return state;
     },
-    certifySave: async (kind) => `/home/mei/.local/share/guitai/reports/certify-20261124-201314.${kind}`,
+    certifySave: async (kind) => `~/.local/share/guitai/reports/certify-20261124-201314.${kind}`,
   };
 }

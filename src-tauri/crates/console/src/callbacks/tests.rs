@@ -435,7 +435,7 @@ fn permutations(items: &mut [usize], size: usize, visit: &mut impl FnMut(&[usize
     }
     for at in 0..size {
         permutations(items, size - 1, visit);
-        items.swap(if size % 2 == 0 { at } else { 0 }, size - 1);
+        items.swap(if size.is_multiple_of(2) { at } else { 0 }, size - 1);
     }
 }
 

@@ -329,7 +329,8 @@ async fn a_check_names_what_is_off() {
     const NONE: &str = r#"{"code":"RESOURCE_NOT_EXISTS","message":"无可用的平台证书"}"#;
     type Reply = fn(&Outside) -> guitai_door::Answer;
     // (all well, checks that must be so, what the gateway says)
-    let cases: [(bool, &[(&str, Option<bool>)], Reply); 6] = [
+    type Expected = &'static [(&'static str, Option<bool>)];
+    let cases: [(bool, Expected, Reply); 6] = [
         (
             true,
             &[

@@ -186,7 +186,8 @@ fn what_is_not_ours_is_not_touched() {
     let text = |path: &std::path::Path| {
         std::fs::write(path, "a letter, not a database, long enough to have a header ".repeat(4)).expect("writes")
     };
-    let cases: [(&str, &dyn Fn(&std::path::Path)); 3] = [("newer", &newer), ("foreign", &foreign), ("text", &text)];
+    type Spoil<'a> = &'a dyn Fn(&std::path::Path);
+    let cases: [(&str, Spoil<'_>); 3] = [("newer", &newer), ("foreign", &foreign), ("text", &text)];
     for (name, make) in cases {
         let folder = tempfile::tempdir().expect("folder");
         let file = folder.path().join("guitai.db");

@@ -281,7 +281,7 @@ impl Vault {
 
     async fn unlock(&self, found: Description) -> Result<Arc<DataKey>, VaultError> {
         let bytes = match found.way {
-            VaultWay::Passphrase => self.from_passphrase(&found).await?,
+            VaultWay::Passphrase => self.key_of_passphrase(&found).await?,
             VaultWay::Keychain if !self.inner.outside.has_keychain() => {
                 return Err(VaultError::Keychain("there is no session bus".to_owned()));
             }
@@ -316,7 +316,7 @@ impl Vault {
         let mut made = Description { way: VaultWay::None, salt, memory_kib, passes, proof: Vec::new() };
         let bytes = if self.inner.passphrase.is_some() {
             made.way = VaultWay::Passphrase;
-            self.from_passphrase(&made).await?
+            self.key_of_passphrase(&made).await?
         } else if self.inner.interactive
             && outside.has_keychain()
             && data_key::into_keychain(&account(&made.salt), fresh.clone()).await.is_ok()
@@ -349,7 +349,7 @@ impl Vault {
         Ok(Arc::new(key))
     }
 
-    async fn from_passphrase(&self, found: &Description) -> Result<Zeroizing<[u8; 32]>, VaultError> {
+    async fn key_of_passphrase(&self, found: &Description) -> Result<Zeroizing<[u8; 32]>, VaultError> {
         let passphrase = self.inner.passphrase.clone().ok_or(VaultError::PassphraseMissing)?;
         let (salt, memory, passes) = (found.salt.clone(), found.memory_kib, found.passes);
         tokio::task::spawn_blocking(move || data_key::from_passphrase(&passphrase, &salt, memory, passes))
