@@ -86,7 +86,7 @@ fn reason(args: &VerifyArgs, text: &[u8]) -> Result<Option<&'static str>, Failur
     let key = match (&args.platform_certificate, &args.public_key) {
         (Some(path), _) => {
             let certificate = Certificate::from_pem(&files::read(path)?).map_err(|error| unusable(path, &error))?;
-            if SerialNo::parse(&args.serial).ok().as_ref() != Some(&certificate.serial()) {
+            if SerialNo::parse(&args.serial).ok().as_ref() != Some(certificate.serial()) {
                 return Ok(Some("serial_unknown"));
             }
             certificate.public_key().clone()
