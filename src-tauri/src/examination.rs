@@ -5,6 +5,7 @@ use guitai_certify::{CaseResult, CertifyError, Outcome, Report, SandboxAccess};
 use guitai_console::wire::{Bilingual, Problem};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -100,6 +101,8 @@ pub struct Examination {
     state: Arc<watch::Sender<CertifyState>>,
     report: Arc<Mutex<Option<Report>>>,
     task: Mutex<Option<tauri::async_runtime::JoinHandle<()>>>,
+    /// Counts up with each start and stop: what a stopped one still says is not heard.
+    turn: Arc<AtomicU32>,
 }
 
 impl Default for Examination {
@@ -108,6 +111,7 @@ impl Default for Examination {
             state: Arc::new(watch::Sender::new(CertifyState::default())),
             report: Arc::default(),
             task: Mutex::default(),
+            turn: Arc::default(),
         }
     }
 }
@@ -149,17 +153,25 @@ impl Examination {
             return Err(running());
         }
         *lock(&self.report) = None;
-        let (state, report, seen) = (self.state.clone(), self.report.clone(), self.state.clone());
+        let mine = self.turn.fetch_add(1, Ordering::AcqRel).wrapping_add(1);
+        let (state, report, turn) = (self.state.clone(), self.report.clone(), self.turn.clone());
         let task = tauri::async_runtime::spawn(async move {
-            let progress = move |case: &CaseResult| change(&seen, |state| state.cases.push(CertifyCase::of(case)));
+            let tell = Arc::new(move |with: &dyn Fn(&mut CertifyState)| {
+                if turn.load(Ordering::Acquire) == mine {
+                    change(&state, with);
+                }
+            });
+            let heard = tell.clone();
+            let progress = move |case: &CaseResult| heard(&|state| state.cases.push(CertifyCase::of(case)));
             match guitai_certify::run_watched(options, Arc::new(progress)).await {
                 Ok(done) => {
-                    let cases = done.cases.iter().map(CertifyCase::of).collect();
+                    let cases: Vec<CertifyCase> = done.cases.iter().map(CertifyCase::of).collect();
                     *lock(&report) = Some(done);
-                    change(&state, |state| (state.cases, state.running, state.finished) = (cases, false, true));
+                    tell(&|state| (state.cases, state.running, state.finished) = (cases.clone(), false, true));
                 }
                 Err(error) => {
-                    change(&state, |state| (state.problem, state.running) = (Some(of_certify(&error)), false));
+                    let problem = of_certify(&error);
+                    tell(&|state| (state.problem, state.running) = (Some(problem.clone()), false));
                 }
             }
         });
@@ -169,6 +181,7 @@ impl Examination {
 
     /// Ends what runs.
     pub fn stop(&self) {
+        self.turn.fetch_add(1, Ordering::AcqRel);
         if let Some(task) = lock(&self.task).take() {
             task.abort();
         }
