@@ -26,10 +26,10 @@ test('a pasted request is detected and diagnosed, and goes on to the playground'
 
   await fireEvent.click(id('doctor-play'));
   expect((await screen.findByTestId<HTMLTextAreaElement>('play-signature')).value).toBe('c2ln');
-  await vi.waitFor(() => expect(id('play-verdict').dataset.ok).toBe('true'));
+  await vi.waitFor(() => expect(id('play-verdict').dataset.ok).toBe('true'), { timeout: 10_000 });
   await fireEvent.input(id('play-body'), { target: { value: '{}' } });
   await fireEvent.change(id('play-end-body'), { target: { value: 'none' } });
-  await vi.waitFor(() => expect(id('play-verdict').dataset.ok).toBe('false'));
+  await vi.waitFor(() => expect(id('play-verdict').dataset.ok).toBe('false'), { timeout: 10_000 });
 });
 
 test('a private key in the field is named and never sent', { timeout: 20_000 }, async () => {
@@ -49,7 +49,7 @@ test('an examination shows its cases as they finish and can be written down', { 
   await at('sandbox', 'certify');
   await fireEvent.input(id('certify-url'), { target: { value: 'http://127.0.0.1:8080/notify' } });
   await fireEvent.click(id('certify-start'));
-  await vi.waitFor(() => expect(id('certify-score').dataset.finished).toBe('true'), { timeout: 3000 });
+  await vi.waitFor(() => expect(id('certify-score').dataset.finished).toBe('true'), { timeout: 10_000 });
   const failed = screen.getAllByTestId('certify-case').filter((item) => item.dataset.result === 'fail');
   expect(failed.map((item) => item.dataset.name)).toEqual(['forged_signature_refused']);
   await fireEvent.click(id('certify-save-html'));
