@@ -9,5 +9,6 @@ mod demo;
 mod manners;
 mod merchants;
 mod orders;
+mod prepay_fields;
 mod serving;
 mod tools;

@@ -874,6 +874,8 @@ export type Order = {
 	callback_verdict?: Verdict | null,
 	/**  The outcome of the last call is unknown (timeout, lost answer): query before anything else. */
 	outcome_unknown: boolean,
+	/**  The optional fields of its prepay under WeChat Pay's names, if it has any. */
+	fields?: Value | null,
 };
 
 /**  Which orders, newest first. */
@@ -906,6 +908,8 @@ export type OrderInput = {
 	attach?: string | null,
 	/**  The profile's when left out. */
 	notify_url?: string | null,
+	/**  Any other field of a prepay under WeChat Pay's names: `goods_tag`, `time_expire`, `detail`, `scene_info`, … */
+	fields?: Value | null,
 };
 
 /**  What the Overview shows. */

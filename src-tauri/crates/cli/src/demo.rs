@@ -113,6 +113,7 @@ async fn one_payment(
         out_trade_no: None,
         attach: None,
         notify_url: Some(notify_url.clone()),
+        fields: None,
     };
     let order = trace.check("order_created", console.order_create(m, input).await)?;
     let no = order.out_trade_no.clone();

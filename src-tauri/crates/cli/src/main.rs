@@ -16,6 +16,7 @@ mod desk;
 mod doctor;
 mod export;
 mod failure;
+mod fields;
 mod files;
 mod forward;
 mod listen;

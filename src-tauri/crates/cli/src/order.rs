@@ -4,6 +4,7 @@ use crate::Context;
 use crate::desk;
 use crate::export::{self, Format};
 use crate::failure::{Done, Failure};
+use crate::fields::{OrderFields, SceneFields};
 use crate::out::{Out, Table, Tone, money, plain, time};
 use clap::{Args, Subcommand, ValueEnum};
 use guitai_console::wire::{Dossier, Order, Page, Refund, Verdict, Via};
@@ -15,7 +16,8 @@ use wechatpay::money::Fen;
 pub enum OrderCommand {
     /// Record a new order; nothing is sent yet
     #[command(
-        after_help = "Example:\n  guitai order create --amount 12.50 --description 'Latte' --openid oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"
+        after_help = "Example:\n  guitai order create --amount 12.50 --description 'Latte' --openid oUpF8uMuAJO_M2pxb1Q9zNjWeS6o\n  \
+                      guitai order create --amount 12.50 --description 'Latte' --time-expire 2026-12-01T10:00:00+08:00 --fields latte.json"
     )]
     Create(CreateArgs),
     /// List orders, newest first
@@ -25,7 +27,9 @@ pub enum OrderCommand {
     #[command(after_help = "Example:\n  guitai order show 20261124183712")]
     Show(NumberArg),
     /// Ask WeChat Pay to make the order payable
-    #[command(after_help = "Example:\n  guitai order prepay 20261124183712 --via jsapi")]
+    #[command(
+        after_help = "Example:\n  guitai order prepay 20261124183712 --via jsapi\n  guitai order prepay 20261124183712 --via h5 --payer-client-ip 203.0.113.7"
+    )]
     Prepay(PrepayArgs),
     /// Print what wx.requestPayment takes
     #[command(after_help = "Example:\n  guitai order pay-params 20261124183712 --json")]
@@ -73,6 +77,8 @@ pub struct CreateArgs {
     /// Where the payment notification goes [default: the merchant's]
     #[arg(long, value_name = "URL")]
     notify_url: Option<String>,
+    #[command(flatten)]
+    more: OrderFields,
 }
 
 /// Which orders.
@@ -106,6 +112,8 @@ pub struct PrepayArgs {
     /// By which product it is to be paid
     #[arg(long, value_enum)]
     via: ViaArg,
+    #[command(flatten)]
+    more: SceneFields,
 }
 
 /// The products, as they are written on the command line.
@@ -193,9 +201,10 @@ pub async fn run(context: &Context, command: OrderCommand) -> Done {
             out.document(&dossier, || dossier_text(out, &dossier));
         }
         OrderCommand::Prepay(args) => {
-            let no = args.no.no;
+            let (no, via, fields) = (args.no.no, args.via.into(), args.more.read()?);
             let prepaid =
-                desk::with(context, async |console| Ok(console.order_prepay(m, &no, args.via.into()).await?)).await?;
+                desk::with(context, async |console| Ok(console.order_prepay_with(m, &no, via, fields).await?));
+            let prepaid = prepaid.await?;
             out.document(&prepaid, || facts(out, &prepaid.order));
         }
         OrderCommand::PayParams(arg) => {
@@ -234,6 +243,7 @@ impl CreateArgs {
             out_trade_no: self.out_trade_no,
             attach: self.attach,
             notify_url: self.notify_url,
+            fields: self.more.read()?,
         })
     }
 }
@@ -343,6 +353,7 @@ fn facts(out: &Out, order: &Order) -> String {
         (key("支付时间", "paid at"), order.success_time.as_deref().map(time).unwrap_or_default()),
         (key("商户", "merchant"), format!("{} ({})", order.merchant, order.mchid)),
         (key("通知地址", "notify_url"), text(&order.notify_url)),
+        (key("其他字段", "fields"), order.fields.as_ref().map(ToString::to_string).unwrap_or_default()),
         (key("创建时间", "created"), time(&order.created_at)),
     ]);
     if order.outcome_unknown {

@@ -129,6 +129,9 @@ pub struct Order {
     pub callback_verdict: Option<Verdict>,
     /// The outcome of the last call is unknown (timeout, lost answer): query before anything else.
     pub outcome_unknown: bool,
+    /// The optional fields of its prepay under WeChat Pay's names, if it has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fields: Option<serde_json::Value>,
 }
 
 /// One order with everything that happened to it.
@@ -595,6 +598,9 @@ pub struct OrderInput {
     /// The profile's when left out.
     #[serde(default)]
     pub notify_url: Option<String>,
+    /// Any other field of a prepay under WeChat Pay's names: `goods_tag`, `time_expire`, `detail`, `scene_info`, …
+    #[serde(default)]
+    pub fields: Option<serde_json::Value>,
 }
 
 /// Which orders, newest first.

@@ -21,6 +21,7 @@ use crate::problem;
 use crate::store::{NewOrder, OrderCursor, OrderKey, OrderQuery, OrderRow, StoreError};
 use crate::wire::{Dossier, Event, Order, OrderFilter, OrderInput, Page, Problem};
 use state::State;
+use wechatpay::api::fields::PrepayFields;
 use wechatpay::api::prepay::{Prepay, Product};
 use wechatpay::error::FieldError;
 use wechatpay::ids::{NotifyUrl, Openid, OutTradeNo};
@@ -178,15 +179,28 @@ fn sound(profile: &Profile, input: OrderInput, listener: Option<&str>, now: Time
     if let Some(openid) = &openid {
         Openid::parse(openid).map_err(|error| error.at("payer.openid"))?;
     }
+    let mut fields = fields_of(input.fields)?;
     let attach = input.attach.filter(|attach| !attach.is_empty());
+    let attach = attach.or(fields.take_attach());
     // the rules are those of the call that will be made; number and address were judged above
     let any_number = OutTradeNo::parse("000000")?;
     let any_url = NotifyUrl::parse_for_sandbox("http://localhost/notify")?;
     let (appid, mchid) = (profile.appid.clone(), profile.mchid.clone());
     let description = input.description;
-    let mut call = Prepay::new(Product::Native, appid, mchid, any_number, description.clone(), any_url, input.amount);
+    let product = if openid.is_some() { Product::Jsapi } else { Product::Native };
+    let mut call = Prepay::new(product, appid, mchid, any_number, description.clone(), any_url, input.amount);
     call.attach.clone_from(&attach);
+    if let Some(openid) = &openid {
+        call = call.openid(Openid::parse(openid)?);
+    }
+    // the payer's address may be known at the prepay only
+    let scene = if fields.has_scene() { fields.clone().with_scene(Some("127.0.0.1"), false) } else { fields.clone() };
+    scene.apply(&mut call)?;
     call.check()?;
+    if call.time_expire.is_some_and(|until| until <= now) {
+        let until = call.time_expire.map(time::beijing).unwrap_or_default();
+        return Err(FieldError::new("time_expire", "future", &until, "must be in the future", "须是将来的时间").into());
+    }
     Ok(NewOrder {
         merchant: profile.name.clone(),
         mchid: profile.mchid.to_string(),
@@ -197,8 +211,20 @@ fn sound(profile: &Profile, input: OrderInput, listener: Option<&str>, now: Time
         attach,
         openid,
         notify_url: notify_url.map(|url| url.as_str().to_owned()),
+        fields: kept(&fields)?,
         created_at: now,
     })
+}
+
+/// The optional fields of a prepay that somebody handed in.
+fn fields_of(given: Option<serde_json::Value>) -> Result<PrepayFields, FieldError> {
+    given.filter(|given| !given.is_null()).map(PrepayFields::parse).transpose().map(Option::unwrap_or_default)
+}
+
+/// The fields as a row keeps them; nothing where they say nothing.
+fn kept(fields: &PrepayFields) -> Result<Option<String>, StoreError> {
+    let write = || serde_json::to_string(fields).map_err(|error| StoreError::Other(error.to_string()));
+    if fields.is_empty() { Ok(None) } else { write().map(Some) }
 }
 
 /// A sandbox's merchant needs nothing configured: its notifications go to the desk's own listener, where it stands or

@@ -3,9 +3,9 @@
 
 use super::apply::{self, Taken};
 use super::asking::Asked;
-use super::notify_url;
 use super::show::shown;
 use super::state::News;
+use super::{fields_of, kept, notify_url};
 use crate::console::{Console, seconds_before};
 use crate::gateway::GatewayError;
 use crate::journal::{Kind, Line, Source};
@@ -15,13 +15,16 @@ use crate::problem;
 use crate::store::{Handle, OrderRow, StoreError};
 use crate::wire::{Prepaid, Problem, Via};
 use std::sync::Arc;
-use wechatpay::api::prepay::{H5Info, Prepaid as Given, Prepay, Product, SceneInfo};
+use wechatpay::api::fields::PrepayFields;
+use wechatpay::api::prepay::{Prepaid as Given, Prepay, Product};
 use wechatpay::error::FieldError;
 use wechatpay::ids::{Appid, Mchid, Openid, OutTradeNo, PrepayId};
 
 /// `prepay_id` and `code_url` live for 2 h, `h5_url` for 5 min.
 const HANDLE_SECONDS: i64 = 2 * 3_600;
 const H5_SECONDS: i64 = 5 * 60;
+/// Who pays at a sandbox is on this machine.
+const SANDBOX_PAYER: &str = "127.0.0.1";
 
 impl Console {
     /// Asks WeChat Pay to take the order: it becomes `NOTPAY` and gets a prepay_id, code_url or h5_url. Asking again is
@@ -32,18 +35,35 @@ impl Console {
     /// `LIVE_READ_ONLY`; WeChat Pay's own codes; after an unknown outcome the order says so and the same call is
     /// right again.
     pub async fn order_prepay(&self, m: Option<&str>, out_trade_no: &str, via: Via) -> Result<Prepaid, Problem> {
+        self.order_prepay_with(m, out_trade_no, via, None).await
+    }
+
+    /// The same with optional fields that are known only now, as `scene_info.payer_client_ip` (needed for H5 with a live
+    /// merchant). They join those of the order and stay with it.
+    ///
+    /// # Errors
+    /// As [`Console::order_prepay`]; `INVALID_FIELD` for a field that is none, breaks its rule, or says something else
+    /// than the call that went out before: a repeated number must be sent with the same parameters.
+    pub async fn order_prepay_with(
+        &self,
+        m: Option<&str>,
+        out_trade_no: &str,
+        via: Via,
+        fields: Option<serde_json::Value>,
+    ) -> Result<Prepaid, Problem> {
         let profile = self.desk.merchants.get(m).await?;
         profile.may_write()?;
         let order = self.order_row(profile.mchid.as_str(), out_trade_no).await?;
         if !order.state.is_open() {
             return Err(not_open(&order));
         }
-        let call = call(&profile, &order, via)?;
+        let fields = joined(&order, fields)?;
+        let call = call(&profile, &order, &fields, via)?;
         let request = call.request()?;
-        let (id, now) = (order.id, self.desk.outside.now());
+        let (id, now, fields) = (order.id, self.desk.outside.now(), kept(&fields)?);
         let soon = patrol::next(now, now, 1);
         let before = move |tx: &crate::store::Tx<'_>| {
-            tx.order_about_to_ask(id, via, now)?;
+            tx.order_about_to_ask(id, via, fields.as_deref(), now)?;
             // killed before the answer: the patrol asks what became of it
             tx.order_set_patrol(id, soon, 1)?;
             Ok(())
@@ -174,8 +194,31 @@ impl Console {
     }
 }
 
+/// The order's fields with what is said now. Once WeChat Pay heard the number, nothing may be said differently.
+fn joined(order: &OrderRow, now: Option<serde_json::Value>) -> Result<PrepayFields, FieldError> {
+    let old = order.fields.as_deref().map(serde_json::from_str).transpose();
+    let old = old.map_err(|error| FieldError::new("fields", "json", "", error.to_string(), error.to_string()))?;
+    let (old, mut now) = (fields_of(old)?, fields_of(now)?);
+    if let Some(attach) = now.take_attach().filter(|attach| order.attach.as_ref() != Some(attach)) {
+        let (en, zh) = ("is set when the order is made", "只能在创建订单时设置");
+        return Err(FieldError::new("attach", "at_creation", &attach, en, zh));
+    }
+    let joined = old.clone().with(now.clone());
+    if joined != old && (order.prepaid_at.is_some() || order.unknown_since.is_some()) {
+        let said = serde_json::to_string(&now).unwrap_or_default();
+        return Err(FieldError::new(
+            "fields",
+            "same_as_before",
+            &said,
+            "differ from what was sent under this number before; a number is only sent again with the same parameters",
+            "与该订单号上次发送的参数不同；同一订单号只能以相同参数重发",
+        ));
+    }
+    Ok(joined)
+}
+
 /// The same call for the same order and product, byte for byte: nothing in it depends on when it is made.
-fn call(profile: &Profile, order: &OrderRow, via: Via) -> Result<Prepay, FieldError> {
+fn call(profile: &Profile, order: &OrderRow, fields: &PrepayFields, via: Via) -> Result<Prepay, FieldError> {
     let product = match via {
         Via::Jsapi => Product::Jsapi,
         Via::Native => Product::Native,
@@ -204,17 +247,12 @@ fn call(profile: &Profile, order: &OrderRow, via: Via) -> Result<Prepay, FieldEr
     if let (Via::Jsapi, Some(openid)) = (via, &order.openid) {
         call = call.openid(Openid::parse(openid)?);
     }
-    if via == Via::H5 {
-        // The payer's own address isn't known at a desk; WeChat Pay checks it when the page is opened.
-        let h5_info =
-            H5Info { kind: "Wap".to_owned(), app_name: None, app_url: None, bundle_id: None, package_name: None };
-        call.scene_info = Some(SceneInfo {
-            payer_client_ip: "127.0.0.1".to_owned(),
-            device_id: None,
-            store_info: None,
-            h5_info: Some(h5_info),
-        });
-    }
+    // WeChat Pay takes H5 only with the payer's own address; a sandbox's payer is here
+    let fields = match via {
+        Via::H5 => fields.clone().with_scene(profile.sandbox.then_some(SANDBOX_PAYER), true),
+        Via::Jsapi | Via::Native | Via::App => fields.clone(),
+    };
+    fields.apply(&mut call)?;
     Ok(call)
 }
 

@@ -38,6 +38,7 @@ fn input(no: &str) -> OrderInput {
         out_trade_no: Some(no.to_owned()),
         attach: None,
         notify_url: Some(URL.to_owned()),
+        fields: None,
     }
 }
 

@@ -39,6 +39,8 @@ pub(crate) struct OrderRow {
     pub(crate) created_at: Timestamp,
     pub(crate) prepaid_at: Option<Timestamp>,
     pub(crate) patrol_step: i64,
+    /// JSON of the optional fields of its prepay.
+    pub(crate) fields: Option<String>,
 }
 
 /// An order before it is kept.
@@ -53,6 +55,8 @@ pub(crate) struct NewOrder {
     pub(crate) attach: Option<String>,
     pub(crate) openid: Option<String>,
     pub(crate) notify_url: Option<String>,
+    /// JSON of the optional fields of its prepay.
+    pub(crate) fields: Option<String>,
     pub(crate) created_at: Timestamp,
 }
 
@@ -85,7 +89,7 @@ pub(crate) struct OrderCursor {
 
 const COLUMNS: &str = "id, merchant, mchid, appid, out_trade_no, state, description, total, currency, attach, openid, \
     notify_url, via, prepay_id, code_url, h5_url, url_expires_at, transaction_id, success_time, found_by, refunded, \
-    callback_verdict, unknown_since, created_at, prepaid_at, patrol_step";
+    callback_verdict, unknown_since, created_at, prepaid_at, patrol_step, fields";
 
 pub(super) fn via_name(via: Via) -> &'static str {
     match via {
@@ -142,6 +146,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<OrderRow> {
         created_at: instant(row.get(23)?),
         prepaid_at: optional_time(24)?,
         patrol_step: row.get(25)?,
+        fields: row.get(26)?,
     })
 }
 
@@ -232,8 +237,8 @@ impl Tx<'_> {
         self.conn
             .prepare_cached(
                 "INSERT INTO orders (merchant, mchid, appid, out_trade_no, state, description, total, currency,
-                                     attach, openid, notify_url, created_at)
-                 VALUES (?1, ?2, ?3, ?4, 'CREATED', ?5, ?6, 'CNY', ?7, ?8, ?9, ?10)",
+                                     attach, openid, notify_url, created_at, fields)
+                 VALUES (?1, ?2, ?3, ?4, 'CREATED', ?5, ?6, 'CNY', ?7, ?8, ?9, ?10, ?11)",
             )?
             .execute(params![
                 order.merchant,
@@ -246,6 +251,7 @@ impl Tx<'_> {
                 order.openid,
                 order.notify_url,
                 millis(order.created_at),
+                order.fields,
             ])?;
         let id = self.conn.last_insert_rowid();
         search::remember(self.conn, id, &order.description, order.attach.as_deref())?;
@@ -320,10 +326,18 @@ impl Tx<'_> {
     }
 
     /// Remembers with which parameters it was first sent, so that the same number is only sent again the same way.
-    pub(crate) fn order_about_to_ask(&self, id: i64, via: Via, now: Timestamp) -> Result<(), StoreError> {
+    pub(crate) fn order_about_to_ask(
+        &self,
+        id: i64,
+        via: Via,
+        fields: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         self.conn
-            .prepare_cached("UPDATE orders SET via = ?2, unknown_since = coalesce(unknown_since, ?3) WHERE id = ?1")?
-            .execute(params![id, via_name(via), millis(now)])?;
+            .prepare_cached(
+                "UPDATE orders SET via = ?2, unknown_since = coalesce(unknown_since, ?3), fields = ?4 WHERE id = ?1",
+            )?
+            .execute(params![id, via_name(via), millis(now), fields])?;
         Ok(())
     }
 

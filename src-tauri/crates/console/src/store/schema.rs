@@ -10,6 +10,7 @@ const STEPS: &[&[&str]] = &[
     &[include_str!("schema_1.sql"), super::merchants::SCHEMA_1],
     &[include_str!("schema_2.sql")],
     &[include_str!("schema_3.sql")],
+    &[include_str!("schema_4.sql")],
 ];
 
 /// The newest schema that this program knows.

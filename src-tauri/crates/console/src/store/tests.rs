@@ -25,6 +25,7 @@ fn order(number: usize) -> NewOrder {
         attach: None,
         openid: None,
         notify_url: None,
+        fields: None,
         created_at: at(i64::try_from(number).unwrap_or(0)),
     }
 }

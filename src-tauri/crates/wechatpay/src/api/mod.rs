@@ -5,6 +5,7 @@ pub mod bill;
 pub mod certificates;
 pub mod close;
 pub mod combine;
+pub mod fields;
 pub mod login;
 pub mod objects;
 pub mod prepay;
