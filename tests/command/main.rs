@@ -9,6 +9,7 @@ mod demo;
 mod manners;
 mod merchants;
 mod orders;
+mod pems;
 mod prepay_fields;
 mod serving;
 mod tools;

@@ -16,3 +16,4 @@ mod replayed_callback;
 mod restart;
 mod rotated_certificate;
 mod sdks;
+mod several_appids;

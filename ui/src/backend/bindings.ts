@@ -692,6 +692,8 @@ export type Merchant = {
 	mchid: string,
 	/**  App. */
 	appid: string,
+	/**  More appids that orders may name. */
+	also_appids?: string[],
 	/**  Serial of the merchant certificate. */
 	serial_no: string,
 	/**  `https://api.mch.weixin.qq.com` unless told otherwise. */
@@ -749,6 +751,8 @@ export type MerchantInput = {
 	mchid: string,
 	/**  App. */
 	appid: string,
+	/**  More appids that the merchant number is bound to; orders may name one of them. */
+	also_appids?: string[],
 	/**  Serial of the merchant certificate; may be left out where the certificate is given (a `.p12` holds it). */
 	serial_no?: string | null,
 	/**  `apiclient_key.pem`'s content, or `apiclient_cert.p12`'s (bytes, or base64 of them; its password is the mchid). */
@@ -777,6 +781,8 @@ export type MerchantPatch = {
 	mchid?: string | null,
 	/**  App. */
 	appid?: string | null,
+	/**  All the appids beside the default one; an empty list takes them away. */
+	also_appids?: string[] | null,
 	/**  Serial of the merchant certificate. */
 	serial_no?: string | null,
 	/**  As in [`MerchantInput::private_key`]. */
@@ -910,6 +916,8 @@ export type OrderInput = {
 	notify_url?: string | null,
 	/**  Any other field of a prepay under WeChat Pay's names: `goods_tag`, `time_expire`, `detail`, `scene_info`, … */
 	fields?: Value | null,
+	/**  One of the merchant's appids; its default one when left out. */
+	appid?: string | null,
 };
 
 /**  What the Overview shows. */

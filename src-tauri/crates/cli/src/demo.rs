@@ -114,6 +114,7 @@ async fn one_payment(
         attach: None,
         notify_url: Some(notify_url.clone()),
         fields: None,
+        appid: None,
     };
     let order = trace.check("order_created", console.order_create(m, input).await)?;
     let no = order.out_trade_no.clone();

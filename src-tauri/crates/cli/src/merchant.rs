@@ -9,7 +9,7 @@ use crate::out::{Out, Table, Tone, plain, time};
 use crate::text::{Language, both};
 use clap::{Args, Subcommand, ValueEnum};
 use guitai_console::wire::{Merchant, MerchantCheck};
-use guitai_console::{MerchantInput, MerchantPatch, Secret};
+use guitai_console::{Console, MerchantInput, MerchantPatch, Pems, PemsKind, Secret};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,8 @@ pub enum MerchantCommand {
     /// Add a profile
     #[command(
         after_help = "Example:\n  guitai merchant add shop --mchid 1900000001 --appid wx0123456789abcdef --serial-no 5157F09E… \\\n    \
-                            --private-key apiclient_key.pem --api-v3-key-file apiv3.key\n  guitai merchant add test --from-sandbox sandbox.json"
+                            --private-key apiclient_key.pem --api-v3-key-file apiv3.key\n  guitai merchant add test --from-sandbox sandbox.json\n  \
+                      guitai merchant add shop --pems pems/ --appid wx0123456789abcdef"
     )]
     Add(AddArgs),
     /// List profiles
@@ -31,6 +32,9 @@ pub enum MerchantCommand {
     /// Do the key, the certificate, the serial and the APIv3 key belong together
     #[command(after_help = "Example:\n  guitai merchant check shop")]
     Check(NameArg),
+    /// Say what a folder of key files holds, and whether it belongs together
+    #[command(after_help = "Example:\n  guitai merchant pems pems/\n  guitai merchant pems pems/ --mchid 1900000001")]
+    Pems(PemsArgs),
     /// Change a profile; a changed APIv3 key leaves the old one good for callbacks for 24 h
     #[command(after_help = "Example:\n  guitai merchant update shop --api-v3-key-file new.key")]
     Update(UpdateArgs),
@@ -67,8 +71,22 @@ pub struct AddArgs {
     /// Ready line of a sandbox: everything comes from it. With several merchants in it, --mchid picks one; `-` is stdin
     #[arg(long, value_name = "FILE")]
     from_sandbox: Option<PathBuf>,
+    /// Folder of key files: whatever it holds needs no option of its own
+    #[arg(long, value_name = "DIR", conflicts_with = "from_sandbox")]
+    pems: Option<PathBuf>,
     #[command(flatten)]
     pieces: Pieces,
+}
+
+/// Which folder of key files.
+#[derive(Debug, Args)]
+pub struct PemsArgs {
+    /// The folder
+    #[arg(value_name = "DIR", default_value = "pems")]
+    dir: PathBuf,
+    /// Merchant number, the password of a .p12 [default: as a certificate in the folder says]
+    #[arg(long, value_name = "M")]
+    mchid: Option<String>,
 }
 
 /// What a changed profile takes.
@@ -102,6 +120,9 @@ pub struct Pieces {
     /// App the orders belong to
     #[arg(long, value_name = "A")]
     appid: Option<String>,
+    /// Another app of the same merchant number, which orders may name; may be given several times. With `update` these replace the ones before, and an empty one takes them away
+    #[arg(long, value_name = "A")]
+    also_appid: Vec<String>,
     /// Serial of the merchant certificate, hex
     #[arg(long, value_name = "S")]
     serial_no: Option<String>,
@@ -139,9 +160,14 @@ pub async fn run(context: &Context, command: MerchantCommand) -> Done {
     let out = &context.out;
     match command {
         MerchantCommand::Add(args) => {
-            let merchant = match &args.from_sandbox {
-                Some(file) => add_from_sandbox(context, &args, file).await?,
-                None => {
+            let merchant = match (&args.from_sandbox, &args.pems) {
+                (Some(file), _) => add_from_sandbox(context, &args, file).await?,
+                (None, Some(dir)) => {
+                    let (name, patch) = (&args.name, args.pieces.patch()?);
+                    let add = async |console: &Console| Ok(console.merchant_add_from_pems(name, dir, patch).await?);
+                    desk::with(context, add).await?
+                }
+                (None, None) => {
                     let input = args.pieces.input(args.name)?;
                     desk::with(context, async |console| Ok(console.merchant_add(input).await?)).await?
                 }
@@ -162,6 +188,14 @@ pub async fn run(context: &Context, command: MerchantCommand) -> Done {
             let check = desk::with(context, async |console| Ok(console.merchant_check(name).await?)).await?;
             out.document(&check, || check_text(out, &check));
             if !check.ok {
+                return Err(Failure::NotValid);
+            }
+        }
+        MerchantCommand::Pems(args) => {
+            let (dir, mchid) = (&args.dir, args.mchid.as_deref());
+            let found = desk::with(context, async |console| Ok(console.pems(dir, mchid).await?)).await?;
+            out.document(&found, || pems_text(out, &found));
+            if !found.ok {
                 return Err(Failure::NotValid);
             }
         }
@@ -189,11 +223,12 @@ async fn add_from_sandbox(context: &Context, args: &AddArgs, file: &Path) -> Res
     let patch = MerchantPatch {
         base_url: args.pieces.base_url.clone(),
         notify_url: args.pieces.notify_url.clone(),
+        also_appids: args.pieces.also_appids(),
         ..MerchantPatch::default()
     };
     desk::with(context, async |console| {
         let merchant = console.merchant_add_from_sandbox(&args.name, &ready).await?;
-        let changed = patch.base_url.is_some() || patch.notify_url.is_some();
+        let changed = patch.base_url.is_some() || patch.notify_url.is_some() || patch.also_appids.is_some();
         Ok(if changed { console.merchant_update(&args.name, patch).await? } else { merchant })
     })
     .await
@@ -242,6 +277,7 @@ impl Pieces {
             name,
             mchid: mchid.clone(),
             appid: appid.clone(),
+            also_appids: self.also_appids().unwrap_or_default(),
             serial_no: self.serial_no.clone(),
             private_key: Secret::from_bytes(files::read(private_key)?),
             certificate: self.certificate.as_deref().map(pem).transpose()?,
@@ -255,11 +291,18 @@ impl Pieces {
         })
     }
 
+    /// None where none is named; an empty name stands for no further appid.
+    fn also_appids(&self) -> Option<Vec<String>> {
+        let named = || self.also_appid.iter().filter(|appid| !appid.is_empty()).cloned().collect();
+        (!self.also_appid.is_empty()).then(named)
+    }
+
     fn patch(&self) -> Result<MerchantPatch, Failure> {
         let certificates = self.platform_certificate.iter().map(|file| pem(file)).collect::<Result<Vec<_>, _>>()?;
         Ok(MerchantPatch {
             mchid: self.mchid.clone(),
             appid: self.appid.clone(),
+            also_appids: self.also_appids(),
             serial_no: self.serial_no.clone(),
             private_key: self.private_key.as_deref().map(files::read).transpose()?.map(Secret::from_bytes),
             certificate: self.certificate.as_deref().map(pem).transpose()?,
@@ -325,6 +368,7 @@ fn facts(out: &Out, merchant: &Merchant) -> String {
         (key("当前", "current"), yes(merchant.current)),
         (key("商户号", "mchid"), merchant.mchid.clone()),
         (key("应用", "appid"), merchant.appid.clone()),
+        (key("其他应用", "also"), merchant.also_appids.join(", ")),
         (key("证书序列号", "serial_no"), merchant.serial_no.clone()),
         (key("商户私钥", "private key"), set(&merchant.private_key)),
         (key("APIv3 密钥", "APIv3 key"), set(&merchant.api_v3_key)),
@@ -336,6 +380,45 @@ fn facts(out: &Out, merchant: &Merchant) -> String {
         (key("沙箱", "sandbox"), yes(merchant.sandbox)),
         (key("允许真实交易", "live"), if merchant.sandbox { String::new() } else { yes(merchant.live_enabled) }),
     ])
+}
+
+/// A kind of file with the tone that fits it.
+fn kind(out: &Out, kind: PemsKind) -> (String, Tone) {
+    let (zh, en, tone) = match kind {
+        PemsKind::PrivateKey => ("商户私钥", "private key", Tone::Plain),
+        PemsKind::MerchantCertificate => ("商户证书", "merchant certificate", Tone::Plain),
+        PemsKind::Bundle => ("商户证书和私钥（p12）", "key and certificate (p12)", Tone::Plain),
+        PemsKind::PlatformCertificate => ("平台证书", "platform certificate", Tone::Plain),
+        PemsKind::PublicKey => ("微信支付公钥", "WeChat Pay's public key", Tone::Plain),
+        PemsKind::PublicKeyId => ("公钥 ID", "public key id", Tone::Plain),
+        PemsKind::Appid => ("appid", "appid", Tone::Plain),
+        PemsKind::ApiV3Key => ("APIv3 密钥", "APIv3 key", Tone::Plain),
+        PemsKind::AppSecret => ("应用密钥", "app secret", Tone::Plain),
+        PemsKind::Unusable => ("不能使用", "can't be used", Tone::Bad),
+        PemsKind::Other => ("其他", "something else", Tone::Faint),
+    };
+    (out.pick(zh, en).to_owned(), tone)
+}
+
+fn pems_text(out: &Out, found: &Pems) -> String {
+    let mut files = Table::new(&["", "", "", ""]);
+    for file in &found.files {
+        let about = match (&file.note, &file.serial_no, &file.not_after) {
+            (Some(note), ..) => out.language().say(note).to_owned(),
+            (None, Some(serial), Some(end)) => format!("{serial} ({} {})", out.pick("至", "until"), time(end)),
+            _ => String::new(),
+        };
+        let used = if file.used { ("*".to_owned(), Tone::Good) } else { plain("") };
+        files.row(vec![used, plain(&file.name), kind(out, file.kind), plain(about)]);
+    }
+    let mut text = files.render(out);
+    for finding in &found.findings {
+        text += &format!("{}\n", crate::out::visible(out.language().say(finding)));
+    }
+    if !found.missing.is_empty() {
+        text += &format!("{}{}\n", out.pick("还缺：", "Still missing: "), found.missing.join(", "));
+    }
+    text
 }
 
 fn check_text(out: &Out, check: &MerchantCheck) -> String {

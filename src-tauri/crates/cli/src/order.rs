@@ -8,7 +8,7 @@ use crate::fields::{OrderFields, SceneFields};
 use crate::out::{Out, Table, Tone, money, plain, time};
 use clap::{Args, Subcommand, ValueEnum};
 use guitai_console::wire::{Dossier, Order, Page, Refund, Verdict, Via};
-use guitai_console::{OrderFilter, OrderInput, RefundInput};
+use guitai_console::{OrderFilter, OrderInput, PrepayInput, RefundInput};
 use wechatpay::money::Fen;
 
 /// What can be done with orders.
@@ -77,6 +77,9 @@ pub struct CreateArgs {
     /// Where the payment notification goes [default: the merchant's]
     #[arg(long, value_name = "URL")]
     notify_url: Option<String>,
+    /// One of the merchant's appids [default: its first]
+    #[arg(long, value_name = "A")]
+    appid: Option<String>,
     #[command(flatten)]
     more: OrderFields,
 }
@@ -112,6 +115,9 @@ pub struct PrepayArgs {
     /// By which product it is to be paid
     #[arg(long, value_enum)]
     via: ViaArg,
+    /// Another of the merchant's appids than the order was made for
+    #[arg(long, value_name = "A")]
+    appid: Option<String>,
     #[command(flatten)]
     more: SceneFields,
 }
@@ -201,9 +207,10 @@ pub async fn run(context: &Context, command: OrderCommand) -> Done {
             out.document(&dossier, || dossier_text(out, &dossier));
         }
         OrderCommand::Prepay(args) => {
-            let (no, via, fields) = (args.no.no, args.via.into(), args.more.read()?);
+            let (no, via) = (args.no.no, args.via.into());
+            let input = PrepayInput { fields: args.more.read()?, appid: args.appid };
             let prepaid =
-                desk::with(context, async |console| Ok(console.order_prepay_with(m, &no, via, fields).await?));
+                desk::with(context, async |console| Ok(console.order_prepay_with(m, &no, via, input).await?));
             let prepaid = prepaid.await?;
             out.document(&prepaid, || facts(out, &prepaid.order));
         }
@@ -244,6 +251,7 @@ impl CreateArgs {
             attach: self.attach,
             notify_url: self.notify_url,
             fields: self.more.read()?,
+            appid: self.appid,
         })
     }
 }
@@ -352,6 +360,7 @@ fn facts(out: &Out, order: &Order) -> String {
         (key("有效期至", "valid until"), order.url_expires_at.as_deref().map(time).unwrap_or_default()),
         (key("支付时间", "paid at"), order.success_time.as_deref().map(time).unwrap_or_default()),
         (key("商户", "merchant"), format!("{} ({})", order.merchant, order.mchid)),
+        (key("应用", "appid"), order.appid.clone()),
         (key("通知地址", "notify_url"), text(&order.notify_url)),
         (key("其他字段", "fields"), order.fields.as_ref().map(ToString::to_string).unwrap_or_default()),
         (key("创建时间", "created"), time(&order.created_at)),

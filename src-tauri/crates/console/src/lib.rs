@@ -32,11 +32,11 @@ pub use console::{Console, Options};
 pub use forward::{Forward, ForwardFilter, ForwardOptions, ForwardRecovery};
 pub use listener::{ListenOptions, Listener};
 pub use merchants::{
-    DoctorNotification, DoctorPayParams, DoctorRequest, Finding, KeyEntry, KeyKind, MerchantInput, MerchantPatch,
-    SignInput, SignedRequest, TextVerdict, VerifyInput,
+    DoctorNotification, DoctorPayParams, DoctorRequest, Finding, KeyEntry, KeyKind, MerchantInput, MerchantPatch, Pems,
+    PemsFile, PemsKind, SignInput, SignedRequest, TextVerdict, VerifyInput,
 };
 pub use outside::{Outside, default_data_dir};
 pub use replay::{Replay, ReplayAnswer, ReplayInput};
 pub use secret::Secret;
 pub use visible::visible;
-pub use wire::{CallbackFilter, OrderFilter, OrderInput, RefundInput};
+pub use wire::{CallbackFilter, OrderFilter, OrderInput, PrepayInput, RefundInput};

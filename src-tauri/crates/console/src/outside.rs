@@ -223,6 +223,21 @@ pub(crate) fn read_small(path: &Path, limit: u64) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The files in a folder by name, with their bytes; folders and links to them are left out. More than `most` are refused.
+pub(crate) fn files_in(folder: &Path, most: usize) -> std::io::Result<Vec<(String, u64)>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let Some(found) = std::fs::metadata(entry.path()).ok().filter(std::fs::Metadata::is_file) else { continue };
+        if names.len() >= most {
+            return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, format!("more than {most} files")));
+        }
+        names.push((entry.file_name().to_string_lossy().into_owned(), found.len()));
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
 /// Makes a file that only its owner may read and that must not exist yet; on disk when this returns.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut options = std::fs::OpenOptions::new();

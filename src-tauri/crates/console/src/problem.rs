@@ -139,12 +139,26 @@ pub(crate) fn of_key(error: &KeyError, field: &str, what: &str) -> Problem {
             "先去掉口令：openssl pkey -in 文件 -out apiclient_key.pem".to_owned(),
             "Take the passphrase off first: openssl pkey -in FILE -out apiclient_key.pem".to_owned(),
         ),
-        other => (
-            "KEY_UNUSABLE",
-            format!("{what} 不能使用：{other}"),
-            format!("{what} can't be used: {other}"),
-            "选商户平台下载的原文件。".to_owned(),
-            "Choose the original file of the merchant platform.".to_owned(),
+        KeyError::Exponent => (
+            "KEY_EXPONENT",
+            format!("{what} 的公钥指数不是 65537，微信支付的密钥都是 65537。"),
+            format!("The public exponent of {what} is not 65,537, as it is with all of WeChat Pay's keys."),
+            format!("选商户平台下载的 {what}；自己生成密钥时用默认指数。"),
+            format!("Choose the {what} that the merchant platform gave you; a key of your own making needs the default exponent."),
+        ),
+        KeyError::Decrypt => (
+            "KEY_DOES_NOT_DECRYPT",
+            format!("{what} 解不开这段密文。"),
+            format!("{what} does not open the ciphertext."),
+            "敏感字段用应答头 Wechatpay-Serial 所指密钥的另一半解密：上行用微信支付的公钥加密，下行用商户私钥解密。".to_owned(),
+            "What goes up is encrypted with WeChat Pay's key, what comes down is opened with the merchant's private key; check that the text is whole base64 and was meant for this key.".to_owned(),
+        ),
+        KeyError::PlaintextTooLong { len, limit } => (
+            "PLAINTEXT_TOO_LONG",
+            format!("要加密的内容有 {len} 字节，这把密钥最多加密 {limit} 字节。"),
+            format!("The text to encrypt has {len} bytes; this key encrypts at most {limit}."),
+            "敏感字段逐个加密，不要把多个字段合在一起。".to_owned(),
+            "Encrypt each sensitive field by itself, not several together.".to_owned(),
         ),
     };
     new(code, zh, en, hint_zh, hint_en).at_field(field)

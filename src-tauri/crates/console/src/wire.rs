@@ -402,6 +402,9 @@ pub struct Merchant {
     pub mchid: String,
     /// App.
     pub appid: String,
+    /// More appids that orders may name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also_appids: Vec<String>,
     /// Serial of the merchant certificate.
     pub serial_no: String,
     /// `https://api.mch.weixin.qq.com` unless told otherwise.
@@ -601,6 +604,19 @@ pub struct OrderInput {
     /// Any other field of a prepay under WeChat Pay's names: `goods_tag`, `time_expire`, `detail`, `scene_info`, …
     #[serde(default)]
     pub fields: Option<serde_json::Value>,
+    /// One of the merchant's appids; its default one when left out.
+    #[serde(default)]
+    pub appid: Option<String>,
+}
+
+/// What is known only when an order is prepaid. It stays with the order.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Type)]
+#[serde(default)]
+pub struct PrepayInput {
+    /// As in [`OrderInput::fields`]; `scene_info.payer_client_ip` is needed for H5 with a live merchant.
+    pub fields: Option<serde_json::Value>,
+    /// Another of the merchant's appids than the order was made for.
+    pub appid: Option<String>,
 }
 
 /// Which orders, newest first.

@@ -196,14 +196,17 @@ fn orders(
     }
     // rung by rung over all of them, so that the ladder says how far the whole delivery got
     for (row, facts) in &rows {
-        let appid = row.as_ref().map_or(profile.appid.as_str(), |row| row.appid.as_str());
-        if facts.mchid != profile.mchid.as_str() || facts.appid != appid {
+        let ours =
+            row.as_ref().map_or_else(|| profile.own_appid(Some(&facts.appid)).is_ok(), |row| row.appid == facts.appid);
+        if facts.mchid != profile.mchid.as_str() || !ours {
+            let appid = row.as_ref().map_or(profile.appid.as_str(), |row| row.appid.as_str());
             let detail =
                 format!("mchid {}, appid {}; ours are {} and {appid}", facts.mchid, facts.appid, profile.mchid);
             return hold(tx, profile, judged, row.as_ref(), ("merchant_matches", &detail), (id, now));
         }
     }
-    judged.holds("merchant_matches", &format!("{} {}", profile.mchid, profile.appid));
+    let appid = all.first().map_or(profile.appid.as_str(), |facts| facts.appid.as_str());
+    judged.holds("merchant_matches", &format!("{} {appid}", profile.mchid));
     let mut known = Vec::with_capacity(rows.len());
     for (row, facts) in rows {
         match row {

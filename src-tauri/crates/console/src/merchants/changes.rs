@@ -179,9 +179,10 @@ fn nobody_else(row: &MerchantRow, others: &[MerchantRow]) -> Result<(), Problem>
     // sandboxes; the same appid twice would apply each callback under either name, and a sandbox beside the real
     // gateway would mix play money with real.
     let live = |row: &MerchantRow| address::is_live(&row.base_url);
+    let has = |row: &MerchantRow, appid: &String| row.appid == *appid || row.also_appids.contains(appid);
+    let shared = |other: &MerchantRow| has(other, &row.appid) || row.also_appids.iter().any(|also| has(other, also));
     let same = others.find(|other| {
-        other.mchid == row.mchid
-            && ((other.base_url == row.base_url && other.appid == row.appid) || live(other) != live(row))
+        other.mchid == row.mchid && ((other.base_url == row.base_url && shared(other)) || live(other) != live(row))
     });
     match same {
         None => Ok(()),
@@ -212,6 +213,7 @@ fn row_of(draft: &Draft, id: i64, now: Timestamp) -> MerchantRow {
         name: draft.name.clone(),
         mchid: draft.mchid.as_str().to_owned(),
         appid: draft.appid.as_str().to_owned(),
+        also_appids: draft.also_appids.iter().map(|also| also.as_str().to_owned()).collect(),
         serial_no: draft.serial_no.as_str().to_owned(),
         certificate: draft.certificate.as_ref().map(|found| found.to_pem().to_owned()),
         base_url: draft.base_url.clone(),
@@ -256,6 +258,7 @@ fn shown(rows: Rows) -> Merchant {
         name: row.name,
         mchid: row.mchid,
         appid: row.appid,
+        also_appids: row.also_appids,
         serial_no: row.serial_no,
         base_url: row.base_url,
         notify_url: row.notify_url,

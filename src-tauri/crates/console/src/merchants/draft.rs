@@ -16,6 +16,8 @@ use zeroize::Zeroizing;
 
 /// Platform certificates of one merchant at most: WeChat Pay lists a few.
 const CERTIFICATES: usize = 20;
+/// Appids of one merchant number at most, as WeChat Pay binds them.
+const APPIDS: usize = 50;
 
 /// A judged merchant.
 #[derive(Debug)]
@@ -23,6 +25,7 @@ pub(super) struct Draft {
     pub(super) name: String,
     pub(super) mchid: Mchid,
     pub(super) appid: Appid,
+    pub(super) also_appids: Vec<Appid>,
     pub(super) serial_no: SerialNo,
     pub(super) private_key: PrivateKey,
     pub(super) certificate: Option<Certificate>,
@@ -70,10 +73,12 @@ impl Draft {
             })?;
         let base_url = address::base_url(input.base_url.as_deref())?;
         let live = address::is_live(&base_url);
+        let appid = Appid::parse(&input.appid)?;
         let draft = Draft {
             name,
             mchid,
-            appid: Appid::parse(&input.appid)?,
+            also_appids: also_appids(&input.also_appids, &appid)?,
+            appid,
             serial_no,
             private_key,
             certificate,
@@ -132,9 +137,15 @@ impl Draft {
                 public_key(id.as_deref().or(known), pem.as_deref())?
             }
         };
+        let appid = patch.appid.as_deref().map(Appid::parse).transpose()?.unwrap_or_else(|| profile.appid.clone());
+        let also_appids = match &patch.also_appids {
+            Some(list) => also_appids(list, &appid)?,
+            None => profile.also_appids.iter().filter(|also| **also != appid).cloned().collect(),
+        };
         let draft = Draft {
             name: profile.name.clone(),
-            appid: patch.appid.as_deref().map(Appid::parse).transpose()?.unwrap_or_else(|| profile.appid.clone()),
+            appid,
+            also_appids,
             serial_no,
             private_key,
             certificate: new_certificate.or(kept),
@@ -217,6 +228,23 @@ impl Draft {
         }
         Ok(())
     }
+}
+
+/// Each once, without the default one.
+fn also_appids(list: &[String], appid: &Appid) -> Result<Vec<Appid>, FieldError> {
+    if list.len() >= APPIDS {
+        let got = list.len().to_string();
+        let (en, zh) = ("are at most 50 with the default one", "连同默认的最多 50 个");
+        return Err(FieldError::new("also_appids", "at_most_50", &got, en, zh));
+    }
+    let mut all: Vec<Appid> = Vec::new();
+    for text in list.iter().filter(|text| !text.is_empty()) {
+        let also = Appid::parse(text).map_err(|error| error.at("also_appids"))?;
+        if also != *appid && !all.contains(&also) {
+            all.push(also);
+        }
+    }
+    Ok(all)
 }
 
 /// PEM, or a PKCS#12 bundle (as it is, or in base64) whose password is the mchid.

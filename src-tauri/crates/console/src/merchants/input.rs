@@ -14,6 +14,9 @@ pub struct MerchantInput {
     pub mchid: String,
     /// App.
     pub appid: String,
+    /// More appids that the merchant number is bound to; orders may name one of them.
+    #[serde(default)]
+    pub also_appids: Vec<String>,
     /// Serial of the merchant certificate; may be left out where the certificate is given (a `.p12` holds it).
     #[serde(default)]
     pub serial_no: Option<String>,
@@ -52,6 +55,8 @@ pub struct MerchantPatch {
     pub mchid: Option<String>,
     /// App.
     pub appid: Option<String>,
+    /// All the appids beside the default one; an empty list takes them away.
+    pub also_appids: Option<Vec<String>>,
     /// Serial of the merchant certificate.
     pub serial_no: Option<String>,
     /// As in [`MerchantInput::private_key`].

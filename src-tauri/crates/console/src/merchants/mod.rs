@@ -2,7 +2,7 @@
 //! remembered until the store says that something changed (another process may have done it).
 //!
 //! What may go into a profile is judged in `draft`, written in `changes`; the verbs of the console are in `verbs`, the
-//! belong-together check in `check`, the register of keys in `register`, doctor and playground in `lab`. Certificates are
+//! belong-together check in `check`, a folder of key files in `pems`, the register of keys in `register`, doctor and playground in `lab`. Certificates are
 //! downloaded elsewhere (`trust`); orders don't live here.
 
 mod address;
@@ -11,11 +11,13 @@ mod check;
 mod draft;
 mod input;
 mod lab;
+mod pems;
 mod register;
 mod verbs;
 
 pub use input::{MerchantInput, MerchantPatch};
 pub use lab::{DoctorNotification, DoctorPayParams, DoctorRequest, Finding, TextVerdict, VerifyInput};
+pub use pems::{Pems, PemsFile, PemsKind};
 pub use register::{KeyEntry, KeyKind};
 pub use verbs::{SignInput, SignedRequest};
 
@@ -28,6 +30,7 @@ use crate::wire::Problem;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use wechatpay::error::FieldError;
 use wechatpay::ids::{Appid, Mchid, NotifyUrl, PublicKeyId, SerialNo};
 use wechatpay::keys::{ApiV3Key, Certificate, PrivateKey, PublicKey, TrustedKeys};
 use wechatpay::sign::Signer;
@@ -50,7 +53,9 @@ pub(crate) struct Profile {
     pub(crate) id: i64,
     pub(crate) name: String,
     pub(crate) mchid: Mchid,
+    /// The one that new orders take by default.
     pub(crate) appid: Appid,
+    pub(crate) also_appids: Vec<Appid>,
     pub(crate) serial_no: SerialNo,
     pub(crate) signer: Signer,
     pub(crate) certificate: Option<Certificate>,
@@ -87,6 +92,20 @@ impl Profile {
             "确认无误后，在设置里为该商户打开实盘写入。",
             "When you mean it, switch live writing on for this merchant in the settings.",
         ))
+    }
+
+    /// The merchant's own appid of this name; the default one if none is named.
+    ///
+    /// # Errors
+    /// It isn't one of the merchant's.
+    pub(crate) fn own_appid(&self, named: Option<&str>) -> Result<Appid, FieldError> {
+        let Some(named) = named.filter(|named| !named.is_empty()) else { return Ok(self.appid.clone()) };
+        let mut own = std::iter::once(&self.appid).chain(&self.also_appids);
+        own.clone().find(|own| own.as_str() == named).cloned().ok_or_else(|| {
+            let list = own.by_ref().map(Appid::as_str).collect::<Vec<_>>().join(", ");
+            let en = format!("is none of the merchant's appids, which are {list}");
+            FieldError::new("appid", "one_of", named, en, format!("不是该商户的 appid，可用的有 {list}"))
+        })
     }
 
     fn public_key(&self) -> Option<(PublicKeyId, PublicKey)> {
@@ -274,6 +293,7 @@ impl Merchants {
             signer: Signer { mchid: mchid.clone(), serial_no: serial_no.clone(), key },
             mchid,
             appid: Appid::parse(&row.appid)?,
+            also_appids: row.also_appids.iter().map(|appid| Appid::parse(appid)).collect::<Result<_, _>>()?,
             serial_no,
             certificate: row.certificate.as_deref().and_then(|pem| Certificate::from_pem(pem.as_bytes()).ok()),
             api_v3_keys,

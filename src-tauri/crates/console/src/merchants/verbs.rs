@@ -263,6 +263,7 @@ impl ReadyLine {
             name,
             mchid: self.mchid,
             appid: self.appid,
+            also_appids: Vec::new(),
             serial_no: Some(self.merchant_serial_no),
             private_key: Secret::from_bytes(key_file(&self.merchant_private_key)?),
             certificate: self.merchant_certificate.as_deref().map(text).transpose()?,

@@ -185,10 +185,10 @@ fn sound(profile: &Profile, input: OrderInput, listener: Option<&str>, now: Time
     // the rules are those of the call that will be made; number and address were judged above
     let any_number = OutTradeNo::parse("000000")?;
     let any_url = NotifyUrl::parse_for_sandbox("http://localhost/notify")?;
-    let (appid, mchid) = (profile.appid.clone(), profile.mchid.clone());
+    let (appid, mchid) = (profile.own_appid(input.appid.as_deref())?, profile.mchid.clone());
     let description = input.description;
     let product = if openid.is_some() { Product::Jsapi } else { Product::Native };
-    let mut call = Prepay::new(product, appid, mchid, any_number, description.clone(), any_url, input.amount);
+    let mut call = Prepay::new(product, appid.clone(), mchid, any_number, description.clone(), any_url, input.amount);
     call.attach.clone_from(&attach);
     if let Some(openid) = &openid {
         call = call.openid(Openid::parse(openid)?);
@@ -204,7 +204,7 @@ fn sound(profile: &Profile, input: OrderInput, listener: Option<&str>, now: Time
     Ok(NewOrder {
         merchant: profile.name.clone(),
         mchid: profile.mchid.to_string(),
-        appid: profile.appid.to_string(),
+        appid: appid.to_string(),
         out_trade_no,
         description,
         total: input.amount,

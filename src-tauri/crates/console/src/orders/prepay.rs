@@ -13,7 +13,7 @@ use crate::merchants::Profile;
 use crate::patrol;
 use crate::problem;
 use crate::store::{Handle, OrderRow, StoreError};
-use crate::wire::{Prepaid, Problem, Via};
+use crate::wire::{Prepaid, PrepayInput, Problem, Via};
 use std::sync::Arc;
 use wechatpay::api::fields::PrepayFields;
 use wechatpay::api::prepay::{Prepaid as Given, Prepay, Product};
@@ -35,11 +35,11 @@ impl Console {
     /// `LIVE_READ_ONLY`; WeChat Pay's own codes; after an unknown outcome the order says so and the same call is
     /// right again.
     pub async fn order_prepay(&self, m: Option<&str>, out_trade_no: &str, via: Via) -> Result<Prepaid, Problem> {
-        self.order_prepay_with(m, out_trade_no, via, None).await
+        self.order_prepay_with(m, out_trade_no, via, PrepayInput::default()).await
     }
 
-    /// The same with optional fields that are known only now, as `scene_info.payer_client_ip` (needed for H5 with a live
-    /// merchant). They join those of the order and stay with it.
+    /// The same with what is known only now, as `scene_info.payer_client_ip` (needed for H5 with a live merchant) or
+    /// another appid. It joins what the order says and stays with it.
     ///
     /// # Errors
     /// As [`Console::order_prepay`]; `INVALID_FIELD` for a field that is none, breaks its rule, or says something else
@@ -49,21 +49,28 @@ impl Console {
         m: Option<&str>,
         out_trade_no: &str,
         via: Via,
-        fields: Option<serde_json::Value>,
+        input: PrepayInput,
     ) -> Result<Prepaid, Problem> {
         let profile = self.desk.merchants.get(m).await?;
         profile.may_write()?;
-        let order = self.order_row(profile.mchid.as_str(), out_trade_no).await?;
+        let mut order = self.order_row(profile.mchid.as_str(), out_trade_no).await?;
         if !order.state.is_open() {
             return Err(not_open(&order));
         }
-        let fields = joined(&order, fields)?;
+        let fields = joined(&order, input.fields)?;
+        if let Some(named) = input.appid.filter(|named| !named.is_empty() && *named != order.appid) {
+            let appid = profile.own_appid(Some(&named))?;
+            if was_sent(&order) {
+                return Err(changed_parameter("appid", &named).into());
+            }
+            order.appid = appid.to_string();
+        }
         let call = call(&profile, &order, &fields, via)?;
         let request = call.request()?;
-        let (id, now, fields) = (order.id, self.desk.outside.now(), kept(&fields)?);
+        let (id, now, fields, appid) = (order.id, self.desk.outside.now(), kept(&fields)?, order.appid.clone());
         let soon = patrol::next(now, now, 1);
         let before = move |tx: &crate::store::Tx<'_>| {
-            tx.order_about_to_ask(id, via, fields.as_deref(), now)?;
+            tx.order_about_to_ask(id, via, &appid, fields.as_deref(), now)?;
             // killed before the answer: the patrol asks what became of it
             tx.order_set_patrol(id, soon, 1)?;
             Ok(())
@@ -204,17 +211,25 @@ fn joined(order: &OrderRow, now: Option<serde_json::Value>) -> Result<PrepayFiel
         return Err(FieldError::new("attach", "at_creation", &attach, en, zh));
     }
     let joined = old.clone().with(now.clone());
-    if joined != old && (order.prepaid_at.is_some() || order.unknown_since.is_some()) {
-        let said = serde_json::to_string(&now).unwrap_or_default();
-        return Err(FieldError::new(
-            "fields",
-            "same_as_before",
-            &said,
-            "differ from what was sent under this number before; a number is only sent again with the same parameters",
-            "与该订单号上次发送的参数不同；同一订单号只能以相同参数重发",
-        ));
+    if joined != old && was_sent(order) {
+        return Err(changed_parameter("fields", &serde_json::to_string(&now).unwrap_or_default()));
     }
     Ok(joined)
+}
+
+/// May WeChat Pay know this number already?
+fn was_sent(order: &OrderRow) -> bool {
+    order.prepaid_at.is_some() || order.unknown_since.is_some()
+}
+
+fn changed_parameter(field: &str, said: &str) -> FieldError {
+    FieldError::new(
+        field,
+        "same_as_before",
+        said,
+        "differs from what was sent under this number before; a number is only sent again with the same parameters",
+        "与该订单号上次发送的参数不同；同一订单号只能以相同参数重发",
+    )
 }
 
 /// The same call for the same order and product, byte for byte: nothing in it depends on when it is made.

@@ -39,6 +39,7 @@ fn input(no: &str) -> OrderInput {
         attach: None,
         notify_url: Some(URL.to_owned()),
         fields: None,
+        appid: None,
     }
 }
 

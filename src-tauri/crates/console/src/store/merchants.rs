@@ -78,6 +78,8 @@ pub(crate) struct MerchantRow {
     pub(crate) name: String,
     pub(crate) mchid: String,
     pub(crate) appid: String,
+    /// Beside `appid`, which new orders take by default.
+    pub(crate) also_appids: Vec<String>,
     pub(crate) serial_no: String,
     pub(crate) certificate: Option<String>,
     pub(crate) base_url: String,
@@ -112,7 +114,7 @@ pub(crate) struct PlatformRow {
 }
 
 const COLUMNS: &str = "m.id, m.name, m.mchid, m.appid, m.serial_no, m.certificate, m.base_url, m.notify_url, \
-                       m.public_key_id, m.public_key, m.live_enabled, m.created_at, m.id IS s.current";
+                       m.public_key_id, m.public_key, m.live_enabled, m.created_at, m.id IS s.current, m.also_appids";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<MerchantRow> {
     Ok(MerchantRow {
@@ -129,6 +131,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<MerchantRow> {
         live_enabled: row.get(10)?,
         created_at: instant(row.get(11)?),
         current: row.get(12)?,
+        also_appids: row.get::<_, String>(13)?.split_ascii_whitespace().map(str::to_owned).collect(),
     })
 }
 
@@ -215,8 +218,8 @@ impl Tx<'_> {
         self.conn
             .prepare_cached(
                 "INSERT INTO merchants (name, mchid, appid, serial_no, certificate, base_url, notify_url,
-                                        public_key_id, public_key, live_enabled, created_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                                        public_key_id, public_key, live_enabled, created_at, also_appids)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             )?
             .execute(params![
                 row.name,
@@ -230,6 +233,7 @@ impl Tx<'_> {
                 row.public_key,
                 row.live_enabled,
                 millis(row.created_at),
+                row.also_appids.join(" "),
             ])?;
         let id = self.conn.last_insert_rowid();
         self.merchant_belongings(id, secrets, certificates)?;
@@ -248,7 +252,8 @@ impl Tx<'_> {
         self.conn
             .prepare_cached(
                 "UPDATE merchants SET mchid = ?2, appid = ?3, serial_no = ?4, certificate = ?5, base_url = ?6,
-                        notify_url = ?7, public_key_id = ?8, public_key = ?9, live_enabled = ?10 WHERE id = ?1",
+                        notify_url = ?7, public_key_id = ?8, public_key = ?9, live_enabled = ?10,
+                        also_appids = ?11 WHERE id = ?1",
             )?
             .execute(params![
                 row.id,
@@ -261,6 +266,7 @@ impl Tx<'_> {
                 row.public_key_id,
                 row.public_key,
                 row.live_enabled,
+                row.also_appids.join(" "),
             ])?;
         self.merchant_belongings(row.id, secrets, certificates)?;
         self.merchants_changed()

@@ -330,14 +330,16 @@ impl Tx<'_> {
         &self,
         id: i64,
         via: Via,
+        appid: &str,
         fields: Option<&str>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.conn
             .prepare_cached(
-                "UPDATE orders SET via = ?2, unknown_since = coalesce(unknown_since, ?3), fields = ?4 WHERE id = ?1",
+                "UPDATE orders SET via = ?2, unknown_since = coalesce(unknown_since, ?3), fields = ?4, appid = ?5
+                 WHERE id = ?1",
             )?
-            .execute(params![id, via_name(via), millis(now), fields])?;
+            .execute(params![id, via_name(via), millis(now), fields, appid])?;
         Ok(())
     }
 
