@@ -1108,8 +1108,12 @@ export type RequestView = {
 	sign_string: string | null,
 	/**  What the doctor says of a refused signature. */
 	diagnosis: string | null,
+	/**  The request's header fields in the order in which they came; the sandbox's secrets exist to be seen. */
+	headers: ([string, string])[],
 	/**  The request's body, cut at 8 KiB. */
 	request_body: string,
+	/**  The answer's header fields; none where no answer was given on purpose. */
+	response_headers: ([string, string])[],
 	/**  The answer's body, cut at 8 KiB. */
 	response_body: string,
 	/**  From the last byte in to the answer. */

@@ -403,7 +403,11 @@ async fn a_close_is_signed_over_nothing_and_has_a_request_id() {
     let answer = http(bench.sandbox.door_addr(), "GET", "/v3/certificates", &wrongly_signed, "").await;
     assert_eq!((answer.status, answer.header("X-Guitai-Diagnosis")), (401, Some("url_slashes_differ")));
     assert_eq!(bench.sandbox.requests(1)[0].diagnosis.as_deref(), Some("url_slashes_differ"));
-    assert_eq!(bench.sandbox.requests(2)[1].verdict, "ORDER_NOT_EXIST");
+    let requests = bench.sandbox.requests(2);
+    assert_eq!(requests[1].verdict, "ORDER_NOT_EXIST");
+    // The log has the fields that the doctor asks for.
+    let named = |fields: &[(String, String)], name: &str| fields.iter().any(|(n, _)| n == name);
+    assert!(named(&requests[0].headers, "Authorization") && named(&requests[0].response_headers, "X-Guitai-Diagnosis"));
     bench.sandbox.stop().await;
 }
 

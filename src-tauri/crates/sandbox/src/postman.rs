@@ -47,6 +47,10 @@ impl Postman {
                 .timeout(PATIENCE)
                 .http1_only()
                 .http1_title_case_headers()
+                // The real ones have no Accept-Encoding.
+                .no_gzip()
+                .no_brotli()
+                .no_deflate()
                 // A kept connection that the merchant closes at that moment would look like a failed delivery.
                 .pool_max_idle_per_host(0)
                 .build()

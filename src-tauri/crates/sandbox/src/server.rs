@@ -43,35 +43,37 @@ pub(crate) async fn serve(control: Control, request: Request) -> Answer {
         }
         _ => {}
     }
-    let (status, body) = match &outcome.answer {
-        Answer::Full { status, body, .. } => {
-            (*status, String::from_utf8_lossy(body.get(..LOGGED).unwrap_or(body)).into_owned())
-        }
-        _ => (0, String::new()),
+    let (status, response_headers, body) = match &outcome.answer {
+        Answer::Full { status, headers, body } => (*status, headers.clone(), logged(body)),
+        _ => (0, Vec::new(), String::new()),
     };
-    let request_id = match &outcome.answer {
-        Answer::Full { headers, .. } => headers.iter().find(|(n, _)| n == "Request-ID").map(|(_, v)| v.clone()),
-        _ => None,
-    };
+    let request_id = response_headers.iter().find(|(n, _)| n == "Request-ID").map(|(_, v)| v.clone());
     control.office.log(RequestView {
         id: 0,
         at: wall_text(),
-        method: request.method.clone(),
-        target: request.target.clone(),
+        out_trade_no: order_of(&request),
+        method: request.method,
+        target: request.target,
         mchid: outcome.trace.mchid,
         status,
         request_id,
         via: request.via.as_ref().map(ToString::to_string),
-        out_trade_no: order_of(&request),
         verdict: outcome.verdict,
         message: outcome.message,
         sign_string: outcome.trace.sign_string,
         diagnosis: outcome.diagnosis,
-        request_body: String::from_utf8_lossy(request.body.get(..LOGGED).unwrap_or(&request.body)).into_owned(),
+        headers: request.headers,
+        request_body: logged(&request.body),
+        response_headers,
         response_body: body,
         latency_ms: u32::try_from(begun.elapsed().as_millis()).unwrap_or(u32::MAX),
     });
     outcome.answer
+}
+
+/// As much of a body as the log keeps.
+fn logged(body: &[u8]) -> String {
+    String::from_utf8_lossy(body.get(..LOGGED).unwrap_or(body)).into_owned()
 }
 
 /// The order's number as the path or the body names it.

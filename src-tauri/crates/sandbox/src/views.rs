@@ -204,8 +204,12 @@ pub struct RequestView {
     pub sign_string: Option<String>,
     /// What the doctor says of a refused signature.
     pub diagnosis: Option<String>,
+    /// The request's header fields in the order in which they came; the sandbox's secrets exist to be seen.
+    pub headers: Vec<(String, String)>,
     /// The request's body, cut at 8 KiB.
     pub request_body: String,
+    /// The answer's header fields; none where no answer was given on purpose.
+    pub response_headers: Vec<(String, String)>,
     /// The answer's body, cut at 8 KiB.
     pub response_body: String,
     /// From the last byte in to the answer.

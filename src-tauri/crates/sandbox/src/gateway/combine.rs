@@ -3,7 +3,7 @@
 use guitai_door::Request;
 use wechatpay::ids::OutTradeNo;
 
-use super::fields::{Fields, wrong_form};
+use super::fields::{Fields, not_allowed, wrong_form};
 use super::prepay::{not_placed, notify_url, other_appid, other_mchid, payer, scene, time, total};
 use super::{Books, Caller, Granted, Refused};
 use crate::ledger::{Combined, Draft, Forbidden, Product};
@@ -40,7 +40,12 @@ pub(super) fn prepay(
     let device_id = scene(&fields, product)?;
     let count = fields.list("/sub_orders", "子单信息")?.map_or(0, Vec::len);
     if !PARTS.contains(&count) {
-        return Err(Refused::param("子单数量须为 2 到 10", "A combined order has 2 to 10 sub_orders"));
+        return Err(not_allowed(
+            "/sub_orders",
+            None,
+            "子单数量须为 2 到 10",
+            "A combined order has 2 to 10 sub_orders",
+        ));
     }
     if appid != merchant.appid {
         return Err(other_appid(appid));
@@ -57,7 +62,12 @@ pub(super) fn prepay(
             return Err(wrong_form("body", &at("out_trade_no"), "子单商户订单号", out_trade_no));
         }
         if drafts.iter().any(|d| d.mchid == mchid && d.out_trade_no == out_trade_no) {
-            return Err(Refused::param("子单商户订单号重复", "Two sub_orders have the same out_trade_no"));
+            return Err(not_allowed(
+                &at("out_trade_no"),
+                Some(out_trade_no),
+                "子单商户订单号重复",
+                "Two sub_orders have the same out_trade_no",
+            ));
         }
         fields.need_object(&at("amount"), "订单金额")?;
         let total = total(&fields, &at("amount/total_amount"), "标价金额")?;

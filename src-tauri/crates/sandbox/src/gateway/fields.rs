@@ -17,7 +17,10 @@ pub(crate) type Length = std::ops::RangeInclusive<usize>;
 impl Fields {
     /// Reads the body. In strict mode unknown names and nulls are refused.
     pub(crate) fn read(body: &[u8], strict: bool) -> Result<Fields, Refused> {
-        let wrong = || Refused::param("请求内容不是合法的 JSON 对象", "The body is not a JSON object");
+        let wrong = || {
+            Refused::param("请求内容不是合法的 JSON 对象", "The body is not a JSON object")
+                .with_detail(json!({ "issue": "body is not a JSON object", "location": "body" }))
+        };
         let root: Value = serde_json::from_slice(body).map_err(|_| wrong())?;
         if root.is_object() { Ok(Fields { root, strict }) } else { Err(wrong()) }
     }
@@ -61,6 +64,10 @@ impl Fields {
             Some(other) => return Err(wrong_type(pointer, name, "string", other)),
         };
         check_length("body", pointer, name, text, &length)?;
+        // Four bytes of UTF-8 (emoji and the like) are not supported in fields (reference 2.5).
+        if text.chars().any(|letter| letter > '\u{ffff}') {
+            return Err(wrong_form("body", pointer, name, text));
+        }
         Ok(Some(text))
     }
 
@@ -116,8 +123,8 @@ impl Fields {
         else {
             return Ok(());
         };
-        Err(Refused::param("参数中含有非法的额外参数", format!("The parameter {extra} is not known"))
-            .with_inner(270_924_358))
+        let en = format!("The parameter {extra} is not known");
+        Err(not_allowed(&format!("/{extra}"), None, "参数中含有非法的额外参数", &en).with_inner(270_924_358))
     }
 
     fn at(&self, pointer: &str) -> Result<Option<&Value>, Refused> {
@@ -179,7 +186,7 @@ pub(crate) fn check_length(
         format!("/{location}{pointer} has {count} characters, {en}"),
     )
     .with_inner(268_435_464)
-    .with_detail(json!({ "location": location, "value": text.chars().take(64).collect::<String>() })))
+    .with_detail(approximate(location, pointer, Some(text), "string length is out of range")))
 }
 
 /// A text with characters that are not allowed, or of another form.
@@ -188,7 +195,23 @@ pub(crate) fn wrong_form(location: &str, pointer: &str, name: &str, text: &str) 
         format!("输入源“/{location}{pointer}”映射到字段“{name}”字符串规则校验失败，不符合格式要求"),
         format!("/{location}{pointer} has a wrong form"),
     )
-    .with_detail(json!({ "location": location, "value": text.chars().take(64).collect::<String>() }))
+    .with_detail(approximate(location, pointer, Some(text), "string does not match the pattern"))
+}
+
+/// A value that breaks a rule of another kind, with a text of its own.
+pub(crate) fn not_allowed(pointer: &str, value: Option<&str>, zh: &str, en: &str) -> Refused {
+    Refused::param(zh, en).with_detail(approximate("body", pointer, value, en))
+}
+
+/// The detail where no live one was seen: the documented form (reference 11.1). A pointer names a field of a body, a plain
+/// name one of a query; of a value its beginning is enough.
+fn approximate(location: &str, pointer: &str, value: Option<&str>, issue: &str) -> Value {
+    let field = if location == "body" { pointer } else { pointer.trim_start_matches('/') };
+    let mut detail = json!({ "field": field, "issue": issue, "location": location });
+    if let (Some(value), Some(map)) = (value, detail.as_object_mut()) {
+        map.insert("value".into(), json!(value.chars().take(64).collect::<String>()));
+    }
+    detail
 }
 
 /// A field that must be there and is not.
@@ -202,7 +225,7 @@ pub(crate) fn missing_in(location: &str, pointer: &str, name: &str) -> Refused {
         format!("输入源“/{location}{pointer}”映射到字段“{name}”必填性规则校验失败，此字段为必填项"),
         format!("/{location}{pointer} is required"),
     )
-    .with_detail(json!({ "location": location }))
+    .with_detail(approximate(location, pointer, None, "field is required"))
 }
 
 fn wrong_type(pointer: &str, name: &str, kind: &str, value: &Value) -> Refused {

@@ -4,7 +4,7 @@ use guitai_door::Request;
 use wechatpay::ids::{Appid, NotifyUrl, Openid, OutTradeNo};
 use wechatpay::money::Fen;
 
-use super::fields::{Fields, wrong_form};
+use super::fields::{Fields, not_allowed, wrong_form};
 use super::login::gave_out;
 use super::sealed::{must_open, need_serial};
 use super::{Books, Caller, Granted, Refused};
@@ -175,14 +175,15 @@ pub(super) fn payer(
     caller: &Caller,
     switches: &Switches,
 ) -> Result<String, Refused> {
-    let missing = || Refused::param("JSAPI支付必须传openid", "JSAPI needs payer.openid").with_inner(268_501_013);
+    let missing =
+        || not_allowed(pointer, None, "JSAPI支付必须传openid", "JSAPI needs payer.openid").with_inner(268_501_013);
     fields.object(object, "支付者")?.ok_or_else(missing)?;
     let openid = fields.text(pointer, "用户标识", 0..=128)?.filter(|t| !t.is_empty()).ok_or_else(missing)?;
     if Openid::parse(openid).is_err() {
-        return Err(Refused::param("无效的openid", "The openid is invalid"));
+        return Err(not_allowed(pointer, Some(openid), "无效的openid", "The openid is invalid"));
     }
     if !switches.any_openid && appid == caller.merchant.appid && !gave_out(&caller.merchant, openid) {
-        return Err(Refused::param("appid与openid不匹配", "The openid is not one of this appid"));
+        return Err(not_allowed(pointer, Some(openid), "appid与openid不匹配", "The openid is not one of this appid"));
     }
     Ok(openid.to_owned())
 }
@@ -204,7 +205,8 @@ fn identity(fields: &Fields, request: &Request, caller: &Caller) -> Result<(), R
 fn goods(fields: &Fields) -> Result<(), Refused> {
     let Some(detail) = fields.object("/detail", "优惠功能")? else { return Ok(()) };
     if serde_json::to_vec(detail).is_ok_and(|bytes| bytes.len() > 6_144) {
-        return Err(Refused::param("输入源“/body/detail”长度超过 6144 字节", "/body/detail has more than 6144 bytes"));
+        let (zh, en) = ("输入源“/body/detail”长度超过 6144 字节", "/body/detail has more than 6144 bytes");
+        return Err(not_allowed("/detail", None, zh, en));
     }
     fields.int("/detail/cost_price", "订单原价", 0)?;
     fields.text("/detail/invoice_id", "商品小票ID", 0..=32)?;

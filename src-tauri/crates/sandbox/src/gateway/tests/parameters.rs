@@ -31,6 +31,12 @@ fn parameters_are_refused_by_field() {
             "输入源“/body/description”映射到字段“商品描述”字符串规则校验失败，字符数 128，大于最大值 127",
         ),
         (
+            set("/description", json!("奶茶 🧋")),
+            400,
+            "PARAM_ERROR",
+            "输入源“/body/description”映射到字段“商品描述”字符串规则校验失败，不符合格式要求",
+        ),
+        (
             set("/out_trade_no", json!("short")),
             400,
             "PARAM_ERROR",
@@ -98,6 +104,9 @@ fn parameters_are_refused_by_field() {
         };
         let refused = bench.post(JSAPI, &order).expect_err(pointer);
         assert_eq!((refused.status, refused.code, refused.zh.as_str()), (status, code, message), "{pointer}");
+        if code == "PARAM_ERROR" && !message.starts_with("http header") {
+            assert_eq!(refused.detail.unwrap()["location"], "body", "{pointer}");
+        }
     }
     assert!(bench.ledger.order(MCHID, "ORDER1").is_none(), "nothing was placed");
     for body in ["", "[]", "{", "null", "\"x\""] {
