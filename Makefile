@@ -21,7 +21,7 @@ export GUITAI_SDK_PYTHON := $(CURDIR)/tests/sdks/python/.venv/bin/python
 # A screen of its own, a D-Bus session of its own, and an end in any case.
 HEADLESS := xvfb-run -a -s "-screen 0 1280x800x24" dbus-run-session -- timeout -k 10
 
-.PHONY: help run demo test bench shots pictures bless bindings icons release audit clean
+.PHONY: help run demo test bench shots pictures bless bindings icons release audit sbom clean
 help:
 	@echo "make run       builds Guitai and opens its window on a sandbox of its own (no display: runs the demo)"
 	@echo "make test      everything that has to hold: Rust, UI, the real window, formatting, lints"
@@ -30,7 +30,8 @@ help:
 	@echo "make pictures  the same, and copies those that README shows into pictures/"
 	@echo "make bless     rewrites what is generated and committed: bindings, icons"
 	@echo "make release   release binaries of the window and the command"
-	@echo "make audit     known faults in dependencies (needs the internet)"
+	@echo "make audit     known faults, licences and sources of dependencies (RUSTSEC_DB=FOLDER: without a network)"
+	@echo "make sbom      bills of materials (CycloneDX) into sbom/"
 
 run:
 	@if [ -n "$${DISPLAY:-}$${WAYLAND_DISPLAY:-}" ]; then $(MAKE) window; else \
@@ -124,13 +125,25 @@ release:
 	@cargo build $(QUIET) --release -p guitai-cli -p guitai-desktop
 	@ls -l $(TARGET)/release/guitai $(TARGET)/release/guitai-desktop
 
+# make audit RUSTSEC_DB=FOLDER works without a network but for npm's part, which is then left out.
 audit:
-	@if cargo deny --version >/dev/null 2>&1; then echo "▸ cargo deny"; cargo deny check; \
-	else echo "· cargo-deny is missing: cargo install --locked cargo-deny"; fi
-	@scripts/tools.sh npm
-	$(SAY) "npm audit"
-	@npm --prefix ui audit --omit=dev
+	@scripts/tools.sh cargo
+	@scripts/audit.sh $(RUSTSEC_DB)
+	@if [ -z "$(RUSTSEC_DB)" ]; then scripts/tools.sh npm && echo "▸ npm audit" && npm --prefix ui audit --omit=dev; fi
+
+# What a release is made of, as CycloneDX: sbom/guitai-cli.json, sbom/guitai-desktop.json, sbom/ui.json.
+sbom:
+	@scripts/tools.sh cargo npm
+	@command -v cargo-cyclonedx >/dev/null || { echo "▸ installing cargo-cyclonedx (takes minutes, once)"; cargo install --quiet --locked cargo-cyclonedx; }
+	@mkdir -p sbom
+	$(SAY) "bills of materials into sbom/"
+	@for package in cli:src-tauri/crates/cli desktop:src-tauri; do \
+	  cargo cyclonedx --quiet --format json --manifest-path $${package#*:}/Cargo.toml --override-filename sbom && \
+	  mv $${package#*:}/sbom.json sbom/guitai-$${package%%:*}.json; done
+	@find src-tauri tests -name sbom.json -delete; sed -i "s|$(CURDIR)|.|g" sbom/*.json
+	@npm --prefix ui sbom --omit=dev --sbom-format cyclonedx > sbom/ui.json
+	@ls -l sbom
 
 clean:
 	cargo clean
-	rm -rf ui/node_modules ui/dist shots
+	rm -rf ui/node_modules ui/dist shots sbom
