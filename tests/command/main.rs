@@ -3,6 +3,7 @@
 //! The built binary is run as a script would; what the desk decides about callbacks is in `journeys`.
 
 mod bad_input;
+mod bills;
 mod callbacks;
 mod catalog;
 mod demo;

@@ -1257,7 +1257,7 @@ export type TextVerdict = {
 
 /**
  *  One thing that happened to an order. `kind` is one of `created`, `prepay`, `prepay_refused`, `prepay_unknown`,
- *  `pay_params`, `paid`, `callback`, `query`, `closed`, `refund`, `refund_refused`, `refund_settled`, `held`.
+ *  `pay_params`, `paid`, `callback`, `query`, `closed`, `refund`, `refund_refused`, `refund_settled`, `held`, `bill`.
  */
 export type TimelineEntry = {
 	/**  When. */

@@ -220,6 +220,7 @@ export const en: typeof zh = {
     refund: 'Refund asked for',
     refund_refused: 'Refund refused',
     refund_settled: 'Refund settled',
+    bill: 'In the bill',
     held: 'Callback held',
     bill: 'Bill line',
   },

@@ -218,6 +218,7 @@ export const zh = {
     refund: '申请退款',
     refund_refused: '退款被拒',
     refund_settled: '退款有了结果',
+    bill: '出现在账单里',
     held: '回调待人工',
     bill: '账单行',
   } as Record<string, string>,

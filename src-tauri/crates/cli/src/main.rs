@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bill;
 mod callback;
 mod catalog;
 mod catch;
@@ -106,6 +107,12 @@ enum Command {
         after_help = "Example:\n  guitai order create --amount 12.50 --description Latte --json\n  guitai order list --state SUCCESS"
     )]
     Order(order::OrderCommand),
+    /// Bills: a day's bill from WeChat Pay, and how it differs from what this desk knows
+    #[command(
+        subcommand,
+        after_help = "Example:\n  guitai bill trade --date 2026-11-23 --reconcile\n  guitai bill fundflow --date 2026-11-23 --out fundflow.csv"
+    )]
+    Bill(bill::BillCommand),
     /// The catalogue: what is sold through the merchant API, and at which price
     #[command(
         subcommand,
@@ -199,6 +206,7 @@ async fn run(context: &Context, command: Command) -> Done {
         Command::Listen(args) => listen::run(context, args).await,
         Command::Catch(args) => catch::run(context, args).await,
         Command::Order(command) => order::run(context, command).await,
+        Command::Bill(command) => bill::run(context, command).await,
         Command::Catalog(command) => catalog::run(context, command).await,
         Command::Callback(command) => callback::run(context, command).await,
         Command::Doctor(args) => doctor::run(context, &args),

@@ -2,6 +2,7 @@
 //!
 //! The verbs of each noun stand with their noun: `orders`, `refunds`, `callbacks`, `merchants`, `listener`, `patrol`.
 
+use crate::daily::Daily;
 use crate::forward::Forwarding;
 use crate::gateway::Gateway;
 use crate::merchants::Merchants;
@@ -60,6 +61,7 @@ pub(crate) struct Desk {
     pub(crate) events: broadcast::Sender<Event>,
     pub(crate) deliveries: broadcast::Sender<Callback>,
     pub(crate) patrol: Patrol,
+    pub(crate) daily: Daily,
     pub(crate) forwarding: Forwarding,
     /// Milliseconds; 0: none yet.
     pub(crate) last_callback: AtomicI64,
@@ -91,15 +93,17 @@ impl Console {
             events: broadcast::channel(EVENTS).0,
             deliveries: broadcast::channel(EVENTS).0,
             patrol: Patrol::default(),
+            daily: Daily::default(),
             forwarding: Forwarding::default(),
             last_callback: AtomicI64::new(0),
         };
         Ok(Console { desk: Arc::new(desk) })
     }
 
-    /// Stops the patrol and the couriers, finishes what is being written and closes the store. A listener is stopped by its own handle.
+    /// Stops the patrol, the day's work and the couriers, finishes what is being written and closes the store. A listener is stopped by its own handle.
     pub async fn close(&self) {
         self.desk.patrol.stop().await;
+        self.desk.daily.stop().await;
         self.desk.forwarding.stop().await;
         self.desk.store.close().await;
     }

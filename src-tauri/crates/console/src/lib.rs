@@ -4,9 +4,11 @@
 //! What leaves is in [`wire`]. Nothing here draws, prints, or knows which host it runs in.
 
 mod api;
+mod bills;
 mod callbacks;
 mod catalog;
 mod console;
+mod daily;
 mod forward;
 mod gateway;
 mod journal;
@@ -26,6 +28,7 @@ mod visible;
 pub mod wire;
 
 pub use api::ApiOptions;
+pub use bills::{BillKind, Difference, DifferenceKind, KeptBill, Mend, Reconciliation, Side, SideTotals};
 pub use callbacks::{CallbackWait, RawDelivery, Receipt};
 pub use catalog::{CatalogEntry, CatalogInput};
 pub use console::{Console, Options};

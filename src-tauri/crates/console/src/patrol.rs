@@ -87,8 +87,10 @@ fn later(now: Timestamp, since: Timestamp, gap: i64, days: i64) -> Option<Timest
 
 impl Console {
     /// Starts the sweep: at once over everything that is open (what came while nobody listened is found), then each
-    /// order and refund by its own growing gaps. Started already: nothing happens. Needs a tokio runtime.
+    /// order and refund by its own growing gaps; and beside it what is done once a day. Started already: nothing
+    /// happens. Needs a tokio runtime.
     pub fn start_patrol(&self) {
+        self.desk.daily.start(&self.desk);
         let mut task = self.desk.patrol.task();
         if task.as_ref().is_some_and(|task| !task.is_finished()) {
             return;

@@ -151,7 +151,7 @@ pub struct Dossier {
 }
 
 /// One thing that happened to an order. `kind` is one of `created`, `prepay`, `prepay_refused`, `prepay_unknown`,
-/// `pay_params`, `paid`, `callback`, `query`, `closed`, `refund`, `refund_refused`, `refund_settled`, `held`.
+/// `pay_params`, `paid`, `callback`, `query`, `closed`, `refund`, `refund_refused`, `refund_settled`, `held`, `bill`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Type)]
 pub struct TimelineEntry {
     /// When.

@@ -145,8 +145,10 @@ impl Transport {
         let client = self.client(&url)?;
         let method =
             Method::from_bytes(request.method.as_bytes()).map_err(|error| Lost::BadRequest(error.to_string()))?;
-        let patience = self.inner.patience;
-        let mut building = client.request(method, url).timeout(patience.attempt);
+        let whole = self.inner.patience.attempt;
+        // a bill may be a hundred times as long as an answer
+        let whole = if request.purpose == "bill_download" { whole.saturating_mul(8) } else { whole };
+        let mut building = client.request(method, url).timeout(whole);
         for (name, value) in headers {
             building = building.header(name, value);
         }

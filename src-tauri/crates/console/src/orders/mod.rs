@@ -126,12 +126,19 @@ impl Console {
                 view.refunds_of(order.id)?,
                 view.callbacks_of(&mchid, &no)?,
                 view.exchanges_of(order.id)?,
+                view.bill_lines_of(&mchid, &no)?,
                 order,
             )))
         });
-        let (lines, refunds, callbacks, exchanges, order) = found.await?.ok_or_else(|| absent(out_trade_no))?;
+        let (lines, refunds, callbacks, exchanges, billed, order) = found.await?.ok_or_else(|| absent(out_trade_no))?;
+        let mut timeline: Vec<_> = lines.iter().map(show::shown_line).collect();
+        for (line, fetched_at) in &billed {
+            let entry = show::shown_bill_line(line, *fetched_at);
+            let place = timeline.iter().position(|later| later.at > entry.at).unwrap_or(timeline.len());
+            timeline.insert(place, entry);
+        }
         Ok(Dossier {
-            timeline: lines.iter().map(show::shown_line).collect(),
+            timeline,
             refunds: refunds.iter().map(|refund| shown_refund(refund, &order.out_trade_no)).collect(),
             callbacks: callbacks.iter().map(shown_callback).collect(),
             exchanges: exchanges.iter().map(show::shown_exchange).collect(),

@@ -1,6 +1,6 @@
 //! Rows as people and programs see them: instants as text, our ids as words, nothing decided.
 
-use crate::store::{CallbackRow, ExchangeRow, JournalRow, OrderRow, RefundRow};
+use crate::store::{BillLineRow, CallbackRow, ExchangeRow, JournalRow, OrderRow, RefundRow};
 use crate::visible;
 use crate::wire::{Amount, Callback, ExchangeSummary, Order, Payer, Refund, RefundAmount, TimelineEntry};
 use wechatpay::time::{self, Timestamp};
@@ -103,6 +103,19 @@ pub(crate) fn shown_line(line: &JournalRow) -> TimelineEntry {
         detail: line.detail.as_deref().map(|text| visible(text, 200)),
         exchange_id: line.exchange_id.map(exchange_id),
         callback_id: line.callback_id.map(callback_id),
+    }
+}
+
+/// A line of a bill, where the timeline learnt of it.
+pub(crate) fn shown_bill_line(line: &BillLineRow, fetched_at: Timestamp) -> TimelineEntry {
+    TimelineEntry {
+        at: shown_time(fetched_at),
+        kind: "bill".to_owned(),
+        state: None,
+        amount: Some(line.amount.get()),
+        detail: Some(visible(&format!("{} {} · {}", line.state, line.at, line.fee), 200)),
+        exchange_id: None,
+        callback_id: None,
     }
 }
 

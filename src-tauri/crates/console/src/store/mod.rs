@@ -5,6 +5,7 @@
 //! files beside this one give those two their verbs, one file a noun. What a row means is decided outside.
 
 mod api;
+mod bills;
 mod callbacks;
 mod catalog;
 mod columns;
@@ -24,6 +25,7 @@ mod summary;
 mod writer;
 
 pub(crate) use api::OrderKey;
+pub(crate) use bills::{BillLineRow, BillRow, Told};
 pub(crate) use callbacks::{CallbackQuery, CallbackRaw, CallbackRow};
 pub(crate) use catalog::CatalogRow;
 pub(crate) use error::StoreError;

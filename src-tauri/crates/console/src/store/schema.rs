@@ -12,6 +12,7 @@ const STEPS: &[&[&str]] = &[
     &[include_str!("schema_3.sql")],
     &[include_str!("schema_4.sql")],
     &[include_str!("schema_5.sql")],
+    &[include_str!("schema_6.sql")],
 ];
 
 /// The newest schema that this program knows.

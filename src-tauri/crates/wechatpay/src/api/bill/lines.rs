@@ -31,6 +31,8 @@ pub struct TradeLine {
     pub out_refund_no: String,
     /// 退款金额
     pub refund: Fen,
+    /// 申请退款金额: what was asked for, coupons included; 退款金额 where the bill has no such column.
+    pub refund_asked: Fen,
     /// 退款状态
     pub refund_status: String,
     /// 商品名称
@@ -192,6 +194,7 @@ impl Bill {
     pub fn trade_lines(&self) -> Result<Vec<TradeLine>, BillError> {
         let needed = ["交易时间", "商户号", "微信订单号", "商户订单号", "交易状态", "订单金额"];
         let line = |row: Row<'_>| {
+            let asked = if row.cell("申请退款金额").is_empty() { "退款金额" } else { "申请退款金额" };
             Ok(TradeLine {
                 time: row.cell("交易时间"),
                 appid: row.cell("公众账号ID"),
@@ -205,6 +208,7 @@ impl Bill {
                 refund_id: row.cell("微信退款单号"),
                 out_refund_no: row.cell("商户退款单号"),
                 refund: row.money("退款金额")?,
+                refund_asked: row.money(asked)?,
                 refund_status: row.cell("退款状态"),
                 goods: row.cell("商品名称"),
                 attach: row.cell("商户数据包"),

@@ -223,15 +223,24 @@ impl Download {
     /// Too large, no gzip, or another SHA-1 than announced.
     pub fn answer(&self, answer: &VerifiedAnswer) -> Result<Vec<u8>, BillError> {
         let file = if self.gzip { gunzip(answer.body())? } else { answer.body().to_vec() };
-        if u64::try_from(file.len()).unwrap_or(u64::MAX) > BILL_LIMIT {
-            return Err(BillError::TooLarge(BILL_LIMIT));
-        }
-        let found: String = Sha1::digest(&file).iter().map(|b| format!("{b:02x}")).collect();
-        if !found.eq_ignore_ascii_case(&self.at.hash_value) {
-            return Err(BillError::Hash { announced: self.at.hash_value.clone(), found });
-        }
+        check(&file, &self.at.hash_value)?;
         Ok(file)
     }
+}
+
+/// Is this, uncompressed, the file whose SHA-1 was announced?
+///
+/// # Errors
+/// Too large, or another SHA-1.
+pub fn check(file: &[u8], announced: &str) -> Result<(), BillError> {
+    if u64::try_from(file.len()).unwrap_or(u64::MAX) > BILL_LIMIT {
+        return Err(BillError::TooLarge(BILL_LIMIT));
+    }
+    let found: String = Sha1::digest(file).iter().map(|b| format!("{b:02x}")).collect();
+    if !found.eq_ignore_ascii_case(announced) {
+        return Err(BillError::Hash { announced: announced.to_owned(), found });
+    }
+    Ok(())
 }
 
 /// Unfolds gzip within the limits.
