@@ -22,7 +22,7 @@ pub struct Backend {
 }
 
 /// Makes the next answer.
-type Says = Box<dyn Fn() -> Answer + Send>;
+type Says = Arc<dyn Fn() -> Answer + Send + Sync>;
 
 /// One request as the backend sees it.
 #[derive(Debug, Clone)]
@@ -57,21 +57,21 @@ impl Backend {
         trusted.add_public_key(id, PublicKey::from_pem(&file("public_key")).expect("a key"));
         let keys = vec![ApiV3Key::parse(&text("api_v3_key")).expect("32 characters")];
         let (arrived, got) = unbounded_channel();
-        let says: Arc<Mutex<Says>> = Arc::new(Mutex::new(Box::new(|| Answer::empty(204))));
+        let says: Arc<Mutex<Says>> = Arc::new(Mutex::new(Arc::new(|| Answer::empty(204))));
         let answers = says.clone();
         let handler = move |request: Request| {
             let _ = arrived.send(examine(request, &trusted, &keys));
-            let answer = answers.lock().expect("no test panics while it holds this")();
-            async move { answer }
+            let says = answers.lock().expect("no test panics while it holds this").clone();
+            async move { tokio::task::spawn_blocking(move || says()).await.expect("an answer is made") }
         };
         let place = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let door = Door::open(place, Limits::listener(), handler).expect("the backend opens");
         Backend { door, got, says }
     }
 
-    /// What it answers from now on.
-    pub fn answers(&self, says: impl Fn() -> Answer + Send + 'static) {
-        *self.says.lock().expect("no test panics while it holds this") = Box::new(says);
+    /// What it answers from now on; it may take its time over it.
+    pub fn answers(&self, says: impl Fn() -> Answer + Send + Sync + 'static) {
+        *self.says.lock().expect("no test panics while it holds this") = Arc::new(says);
     }
 
     pub fn port(&self) -> u16 {

@@ -12,6 +12,8 @@ mod pay_and_be_notified;
 mod public_key_mode;
 mod refund_after_timeout;
 mod replay;
+mod replay_many;
+mod replay_sdk;
 mod replayed_callback;
 mod restart;
 mod rotated_certificate;

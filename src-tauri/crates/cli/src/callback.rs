@@ -25,9 +25,9 @@ pub enum CallbackCommand {
     /// Apply a held delivery, where a newer version understands it or the order allows it now
     #[command(after_help = "Example:\n  guitai callback apply cb_42")]
     Apply(IdArg),
-    /// Send a delivery again: as it was received, or signed anew by the sandbox
+    /// Send deliveries again: as received, signed anew by the sandbox, or with edited content
     #[command(
-        after_help = "Example:\n  guitai callback replay 42 --to http://127.0.0.1:8080/notify --as resigned\n  guitai callback replay 42 --to http://127.0.0.1:8080/notify --fault bad_signature"
+        after_help = "Example:\n  guitai callback replay 42 --to http://127.0.0.1:8080/notify --as resigned\n  guitai callback replay 42 --to http://127.0.0.1:8080/notify --fault bad_signature\n  guitai callback show 42 --json | jq .decrypted > edited.json; guitai callback replay 42 --to http://127.0.0.1:8080/notify --edit edited.json\n  guitai callback replay 42 --to http://127.0.0.1:8080/notify --as resigned --times 20 --at-once\n  guitai callback replay --verdict held --to http://127.0.0.1:8080/notify --as resigned --shuffle --seed 7"
     )]
     Replay(ReplayArgs),
     /// Wait until a delivery of an order is there: exit 0 when it is, 1 when the time is over

@@ -37,6 +37,11 @@ impl Stop {
         *self.0.borrow()
     }
 
+    /// For work that looks for itself whether it is to end.
+    pub fn receiver(&self) -> watch::Receiver<bool> {
+        self.0.clone()
+    }
+
     /// Returns when the process was asked to end.
     pub async fn asked(&mut self) {
         if self.0.wait_for(|asked| *asked).await.is_err() {

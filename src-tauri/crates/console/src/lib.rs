@@ -39,7 +39,9 @@ pub use merchants::{
     PemsFile, PemsKind, SignInput, SignedRequest, TextVerdict, VerifyInput,
 };
 pub use outside::{Outside, default_data_dir};
-pub use replay::{Replay, ReplayAnswer, ReplayInput};
+pub use replay::{
+    Replay, ReplayAnswer, ReplayBatch, ReplayForecast, ReplayInput, ReplayPlan, ReplayStep, ReplaySummary,
+};
 pub use secret::Secret;
 pub use visible::visible;
 pub use wire::{CallbackFilter, OrderFilter, OrderInput, PrepayInput, RefundInput};

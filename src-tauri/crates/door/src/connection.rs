@@ -52,17 +52,17 @@ async fn serve<T: Transport>(inner: &Arc<Inner>, io: T, peer: SocketAddr, via: O
 
     let mut stage = inner.stage.subscribe();
     let mut open = true;
-    loop {
+    let out = loop {
         tokio::select! {
             // Its errors are the client's going away, or an ending that the link names.
-            _ = std::future::poll_fn(|cx| connection.poll_without_shutdown(cx)) => break,
+            done = std::future::poll_fn(|cx| connection.poll_without_shutdown(cx)) => break done.is_ok(),
             _ = stage.wait_for(|s| *s != Stage::Open), if open => {
                 open = false;
                 link.close();
             }
         }
-    }
-    let (io, place, early) = connection.into_parts().io.into_inner().into_parts();
+    };
+    let (io, place, early) = connection.into_parts().io.into_inner().into_parts(out);
     finish(inner, io, place, early, link.take_ending()).await;
 }
 

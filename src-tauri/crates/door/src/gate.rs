@@ -15,6 +15,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep};
 
 use crate::admission::Place;
@@ -22,7 +23,7 @@ use crate::answer::Tunnel;
 use crate::framing::{Framer, Head, Step};
 use crate::limits::Limits;
 use crate::refusal::Refusal;
-use crate::request::Request;
+use crate::request::{Answered, Request};
 use crate::transport::Transport;
 
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
@@ -94,6 +95,8 @@ pub(crate) struct Gate<T> {
     kept: bool,
     /// What of `100 Continue` is still to be written and flushed.
     interim: Option<&'static [u8]>,
+    /// Whoever wants to know when the answer under way is out.
+    answered: Option<watch::Sender<Option<bool>>>,
 }
 
 enum Phase {
@@ -120,11 +123,25 @@ impl<T: Transport> Gate<T> {
     ) -> Self {
         let timer = Box::pin(sleep(limits.read_deadline));
         let framer = Framer::new(Arc::clone(&limits));
-        Gate { io, framer, limits, place, link, peer, via, phase: Phase::Reading, timer, kept: false, interim: None }
+        Gate {
+            io,
+            framer,
+            limits,
+            place,
+            link,
+            peer,
+            via,
+            phase: Phase::Reading,
+            timer,
+            kept: false,
+            interim: None,
+            answered: None,
+        }
     }
 
-    /// The bare stream, its place, and what was read too far.
-    pub(crate) fn into_parts(mut self) -> (T, Place, Bytes) {
+    /// The bare stream, its place, and what was read too far. `out`: the answer under way, if there is one, is.
+    pub(crate) fn into_parts(mut self, out: bool) -> (T, Place, Bytes) {
+        self.tell_answered(out);
         let rest = self.framer.take_rest();
         (self.io, self.place, rest)
     }
@@ -203,6 +220,8 @@ impl<T: Transport> Gate<T> {
         let method = if head.method == "HEAD" { "HEAD" } else { "GET" };
         let version = if head.http10 { "1.0" } else { "1.1" };
         let close = if self.limits.keep_alive && head.keep { "" } else { "connection: close\r\n" };
+        let (tell, answered) = watch::channel(None);
+        self.answered = Some(tell);
         self.link.with(|s| {
             s.request = Some(Request {
                 method: head.method,
@@ -212,9 +231,16 @@ impl<T: Transport> Gate<T> {
                 peer: self.peer,
                 received_at: SystemTime::now(),
                 via: self.via.clone(),
+                answered: Answered(answered),
             });
         });
         Bytes::from(format!("{method} / HTTP/{version}\r\nhost: a\r\n{close}\r\n"))
+    }
+
+    fn tell_answered(&mut self, out: bool) {
+        if let Some(answered) = self.answered.take() {
+            let _ = answered.send(Some(out));
+        }
     }
 
     fn rearm(&mut self, span: Duration) {
@@ -278,6 +304,7 @@ impl<T: Transport> AsyncWrite for Gate<T> {
         ready!(Pin::new(&mut this.io).poll_flush(cx))?;
         if matches!(this.phase, Phase::Flushing) {
             this.phase = Phase::Reading;
+            this.tell_answered(true);
             this.kept = true;
             this.place.reading();
             let span = if this.framer.started() { this.limits.read_deadline } else { this.limits.idle_deadline };

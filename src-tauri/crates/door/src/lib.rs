@@ -32,5 +32,5 @@ pub use counters::Counters;
 pub use door::{Door, DoorError, Entrance};
 pub use limits::{Limits, RefusalBody};
 pub use refusal::Refusal;
-pub use request::Request;
+pub use request::{Answered, Request};
 pub use transport::{Transport, Wire};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use tokio::sync::watch;
 
 /// One complete request. The framing was checked; the content was not looked at.
 #[derive(Debug, Clone)]
@@ -24,6 +25,30 @@ pub struct Request {
     /// The origin the client believes to talk to (`https://api.mch.weixin.qq.com`) when the stream
     /// came through [`Entrance::serve_stream`](crate::Entrance::serve_stream); `None` on a door's own port.
     pub via: Option<Arc<str>>,
+    /// Tells when the answer went out, for work that must come after it.
+    pub answered: Answered,
+}
+
+/// The fate of the answer to one request.
+#[derive(Debug, Clone)]
+pub struct Answered(pub(crate) watch::Receiver<Option<bool>>);
+
+impl Default for Answered {
+    /// Of a request that came through no door: its answer never goes out.
+    fn default() -> Self {
+        Answered(watch::channel(None).1)
+    }
+}
+
+impl Answered {
+    /// Returns when the connection is done with the answer. `true`: every byte of it was handed to the system. `false`:
+    /// the client was gone, or the answer was no ordinary one.
+    pub async fn wait(mut self) -> bool {
+        match self.0.wait_for(Option::is_some).await {
+            Ok(told) => told.unwrap_or(false),
+            Err(_) => false,
+        }
+    }
 }
 
 impl Request {
@@ -56,6 +81,7 @@ mod tests {
             peer: SocketAddr::from(([127, 0, 0, 1], 1)),
             received_at: SystemTime::UNIX_EPOCH,
             via: None,
+            answered: Answered::default(),
         }
     }
 

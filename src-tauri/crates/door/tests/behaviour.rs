@@ -359,3 +359,37 @@ async fn a_proxy_door_gives_the_stream_away_with_what_came_early() {
     }
     assert_eq!(statuses(&talk(door.addr(), b"GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n").await), [403]);
 }
+
+#[tokio::test]
+async fn a_handler_can_wait_until_its_answer_is_out() {
+    for keep_alive in [false, true] {
+        let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
+        let finish = Arc::new(Notify::new());
+        let door = Door::open(loopback(), Limits { keep_alive, ..Limits::sandbox() }, {
+            let finish = Arc::clone(&finish);
+            move |request: Request| {
+                let (told, finish) = (told.clone(), Arc::clone(&finish));
+                async move {
+                    let (answered, answer) = (request.answered.clone(), request.path() == "/");
+                    tokio::spawn(async move { told.send(answered.wait().await) });
+                    finish.notified().await;
+                    if answer { Answer::empty(204) } else { Answer::Reset }
+                }
+            }
+        })
+        .expect("it opens");
+        let mut stream = connect(door.addr()).await;
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("sent");
+        tokio::task::yield_now().await;
+        assert!(heard.try_recv().is_err(), "nothing is out yet");
+        finish.notify_one();
+        let _ = read_answer(&mut stream).await;
+        assert_eq!(timeout(PATIENCE, heard.recv()).await.expect("told"), Some(true), "kept: {keep_alive}");
+
+        let mut stream = connect(door.addr()).await;
+        stream.write_all(b"GET /gone HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("sent");
+        finish.notify_one();
+        assert_eq!(timeout(PATIENCE, heard.recv()).await.expect("told"), Some(false), "kept: {keep_alive}");
+        door.close().await;
+    }
+}

@@ -55,6 +55,7 @@ fn request(method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> 
         peer: ([127, 0, 0, 1], 40_000).into(),
         received_at: std::time::SystemTime::UNIX_EPOCH,
         via: None,
+        answered: Default::default(),
     }
 }
 

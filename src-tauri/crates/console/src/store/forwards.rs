@@ -383,6 +383,7 @@ mod tests {
             at: at(1),
             target: TARGET.to_owned(),
             resigned: true,
+            edited: false,
             fault: None,
             status: Some(204),
             latency_ms: 3,

@@ -15,6 +15,7 @@ pub(crate) struct ReplayRow {
     pub(crate) at: Timestamp,
     pub(crate) target: String,
     pub(crate) resigned: bool,
+    pub(crate) edited: bool,
     pub(crate) fault: Option<String>,
     pub(crate) status: Option<u16>,
     pub(crate) latency_ms: u32,
@@ -28,7 +29,7 @@ impl View<'_> {
     /// A delivery's replays, oldest first.
     pub(crate) fn replays(&self, callback: i64) -> Result<Vec<ReplayRow>, StoreError> {
         let mut rows = self.conn.prepare_cached(
-            "SELECT id, at, target, resigned, fault, status, latency_ms, headers, body, cut, error
+            "SELECT id, at, target, resigned, fault, status, latency_ms, headers, body, cut, error, edited
              FROM replays WHERE callback_id = ?1 ORDER BY id",
         )?;
         let read = |row: &rusqlite::Row<'_>| {
@@ -44,6 +45,7 @@ impl View<'_> {
                 body: row.get(8)?,
                 cut: row.get(9)?,
                 error: row.get(10)?,
+                edited: row.get(11)?,
             })
         };
         Ok(rows.query_map([callback], read)?.collect::<Result<_, _>>()?)
@@ -64,8 +66,9 @@ impl Tx<'_> {
     pub(crate) fn replay_insert(&self, callback: i64, row: &ReplayRow) -> Result<(), StoreError> {
         self.conn
             .prepare_cached(
-                "INSERT INTO replays (callback_id, at, target, resigned, fault, status, latency_ms, headers, body, cut, error)
-                 SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 WHERE EXISTS (SELECT 1 FROM callbacks WHERE id = ?1)",
+                "INSERT INTO replays (callback_id, at, target, resigned, fault, status, latency_ms, headers, body, cut,
+                    error, edited)
+                 SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12 WHERE EXISTS (SELECT 1 FROM callbacks WHERE id = ?1)",
             )?
             .execute(params![
                 callback,
@@ -79,6 +82,7 @@ impl Tx<'_> {
                 row.body,
                 row.cut,
                 row.error,
+                row.edited,
             ])?;
         self.conn
             .prepare_cached(

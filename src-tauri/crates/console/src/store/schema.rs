@@ -13,6 +13,7 @@ const STEPS: &[&[&str]] = &[
     &[include_str!("schema_4.sql")],
     &[include_str!("schema_5.sql")],
     &[include_str!("schema_6.sql")],
+    &[include_str!("schema_7.sql")],
 ];
 
 /// The newest schema that this program knows.
