@@ -5,6 +5,7 @@
 mod bad_input;
 mod bills;
 mod callbacks;
+mod calls;
 mod catalog;
 mod demo;
 mod manners;

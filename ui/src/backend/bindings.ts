@@ -880,6 +880,8 @@ export type Order = {
 	callback_verdict?: Verdict | null,
 	/**  The outcome of the last call is unknown (timeout, lost answer): query before anything else. */
 	outcome_unknown: boolean,
+	/**  The combined order that it is part of. */
+	combine_out_trade_no?: string | null,
 	/**  The optional fields of its prepay under WeChat Pay's names, if it has any. */
 	fields?: Value | null,
 };

@@ -32,6 +32,17 @@ pub struct OrderFields {
     profit_sharing: bool,
 }
 
+/// What a combined order may say of the whole.
+#[derive(Debug, Args)]
+pub struct WholeFields {
+    /// JSON object with time_expire and scene_info of the whole; `-` is stdin
+    #[arg(long, value_name = "FILE.json")]
+    fields: Option<PathBuf>,
+    /// Deadline for paying, RFC 3339
+    #[arg(long, value_name = "T")]
+    time_expire: Option<String>,
+}
+
 /// What is known of the payer at the prepay.
 #[derive(Debug, Args)]
 pub struct SceneFields {
@@ -63,6 +74,17 @@ impl OrderFields {
         say("limit_pay", Some(Value::from(self.limit_pay.clone())).filter(|_| !self.limit_pay.is_empty()));
         say("support_fapiao", self.support_fapiao.then_some(Value::Bool(true)));
         say("settle_info", self.profit_sharing.then(|| json!({ "profit_sharing": true })));
+        joined(self.fields.as_deref(), said)
+    }
+}
+
+impl WholeFields {
+    /// The fields as one object; none where nothing is said.
+    pub fn read(self) -> Result<Option<Value>, Failure> {
+        let mut said = Map::new();
+        if let Some(at) = self.time_expire {
+            said.insert("time_expire".to_owned(), at.into());
+        }
         joined(self.fields.as_deref(), said)
     }
 }

@@ -11,6 +11,7 @@ mod catalog;
 mod catch;
 mod certify;
 mod chinese;
+mod combine;
 mod decrypt;
 mod demo;
 mod desk;
@@ -25,8 +26,10 @@ mod merchant;
 mod order;
 mod out;
 mod printer;
+mod refund;
 mod replay;
 mod sandbox;
+mod sensitive;
 mod sign;
 mod stop;
 mod text;
@@ -113,6 +116,12 @@ enum Command {
         after_help = "Example:\n  guitai bill trade --date 2026-11-23 --reconcile\n  guitai bill fundflow --date 2026-11-23 --out fundflow.csv"
     )]
     Bill(bill::BillCommand),
+    /// Refunds by their own number: query, and the way out of an abnormal one
+    #[command(
+        subcommand,
+        after_help = "Example:\n  guitai refund query RF20261124183712\n  guitai refund abnormal RF20261124183712 --to merchant"
+    )]
+    Refund(refund::RefundCommand),
     /// The catalogue: what is sold through the merchant API, and at which price
     #[command(
         subcommand,
@@ -148,6 +157,12 @@ enum Command {
     /// Decrypt the resource of a notification or a platform certificate
     #[command(after_help = "Example:\n  guitai decrypt --resource notification.json --api-v3-key-file apiv3.key")]
     Decrypt(decrypt::DecryptArgs),
+    /// Encrypt a sensitive field for WeChat Pay, or open one with the merchant's key
+    #[command(
+        subcommand,
+        after_help = "Example:\n  guitai sensitive encrypt --text name.txt\n  guitai sensitive decrypt --ciphertext field.txt"
+    )]
+    Sensitive(sensitive::SensitiveCommand),
 }
 
 /// What a command works with.
@@ -207,6 +222,7 @@ async fn run(context: &Context, command: Command) -> Done {
         Command::Catch(args) => catch::run(context, args).await,
         Command::Order(command) => order::run(context, command).await,
         Command::Bill(command) => bill::run(context, command).await,
+        Command::Refund(command) => refund::run(context, command).await,
         Command::Catalog(command) => catalog::run(context, command).await,
         Command::Callback(command) => callback::run(context, command).await,
         Command::Doctor(args) => doctor::run(context, &args),
@@ -215,6 +231,7 @@ async fn run(context: &Context, command: Command) -> Done {
         Command::Sign(args) => sign::run(context, args).await,
         Command::Verify(args) => verify::run(context, &args),
         Command::Decrypt(args) => decrypt::run(context, &args),
+        Command::Sensitive(command) => sensitive::run(context, command).await,
     }
 }
 

@@ -35,6 +35,9 @@ pub enum MerchantCommand {
     /// Say what a folder of key files holds, and whether it belongs together
     #[command(after_help = "Example:\n  guitai merchant pems pems/\n  guitai merchant pems pems/ --mchid 1900000001")]
     Pems(PemsArgs),
+    /// Download the platform certificates now, and list them, the newest first
+    #[command(after_help = "Example:\n  guitai merchant certificates shop")]
+    Certificates(NameArg),
     /// Change a profile; a changed APIv3 key leaves the old one good for callbacks for 24 h
     #[command(after_help = "Example:\n  guitai merchant update shop --api-v3-key-file new.key")]
     Update(UpdateArgs),
@@ -198,6 +201,18 @@ pub async fn run(context: &Context, command: MerchantCommand) -> Done {
             if !found.ok {
                 return Err(Failure::NotValid);
             }
+        }
+        MerchantCommand::Certificates(arg) => {
+            let name = arg.name.as_deref().or(context.merchant());
+            let found = desk::with(context, async |console| Ok(console.merchant_certificates(name).await?)).await?;
+            out.document(&json!({ "items": found, "next": null }), || {
+                let mut table = Table::new(&["", "", ""]);
+                for certificate in &found {
+                    let (from, end) = (time(&certificate.not_before), time(&certificate.not_after));
+                    table.row(vec![plain(&certificate.serial_no), plain(from), plain(end)]);
+                }
+                table.render(out)
+            });
         }
         MerchantCommand::Update(args) => {
             let patch =

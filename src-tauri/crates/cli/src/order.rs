@@ -1,6 +1,7 @@
 //! `guitai order`: orders as the desk keeps them, and what WeChat Pay says about them.
 
 use crate::Context;
+use crate::combine::{self, CombineCommand};
 use crate::desk;
 use crate::export::{self, Format};
 use crate::failure::{Done, Failure};
@@ -43,6 +44,12 @@ pub enum OrderCommand {
     /// Refund an order, in whole or in part
     #[command(after_help = "Example:\n  guitai order refund 20261124183712 --amount 5.00 --reason 'Out of stock'")]
     Refund(RefundArgs),
+    /// Several orders behind one payment: create, prepay, query, close
+    #[command(
+        subcommand,
+        after_help = "Example:\n  guitai order combine create 20261124183712 20261124183713 --combine-out-trade-no BASKET-7\n  guitai order combine prepay BASKET-7 --via native"
+    )]
+    Combine(CombineCommand),
     /// Print all orders that the filters let through, as CSV or JSON lines
     #[command(after_help = "Example:\n  guitai order export --format csv --since 2026-11-01 > november.csv")]
     Export(ExportArgs),
@@ -232,6 +239,7 @@ pub async fn run(context: &Context, command: OrderCommand) -> Done {
             let refund = desk::with(context, async |console| Ok(console.order_refund(m, &no, input).await?)).await?;
             out.document(&refund, || refund_text(out, &refund));
         }
+        OrderCommand::Combine(command) => combine::run(context, command).await?,
         OrderCommand::Export(args) => {
             let (format, most) = (args.format, args.limit.unwrap_or(u32::MAX));
             let filter = args.filter();
@@ -361,6 +369,7 @@ fn facts(out: &Out, order: &Order) -> String {
         (key("支付时间", "paid at"), order.success_time.as_deref().map(time).unwrap_or_default()),
         (key("商户", "merchant"), format!("{} ({})", order.merchant, order.mchid)),
         (key("应用", "appid"), order.appid.clone()),
+        (key("合单号", "combined in"), text(&order.combine_out_trade_no)),
         (key("通知地址", "notify_url"), text(&order.notify_url)),
         (key("其他字段", "fields"), order.fields.as_ref().map(ToString::to_string).unwrap_or_default()),
         (key("创建时间", "created"), time(&order.created_at)),
@@ -374,7 +383,8 @@ fn facts(out: &Out, order: &Order) -> String {
     shown
 }
 
-fn refund_text(out: &Out, refund: &Refund) -> String {
+/// A refund for people.
+pub fn refund_text(out: &Out, refund: &Refund) -> String {
     let key = |zh: &'static str, en: &'static str| out.language().pick(zh, en);
     out.facts(&[
         (key("商户退款单号", "out_refund_no"), refund.out_refund_no.clone()),

@@ -44,4 +44,4 @@ pub use replay::{
 };
 pub use secret::Secret;
 pub use visible::visible;
-pub use wire::{CallbackFilter, OrderFilter, OrderInput, PrepayInput, RefundInput};
+pub use wire::{AbnormalInput, CallbackFilter, CombineInput, OrderFilter, OrderInput, PrepayInput, RefundInput};

@@ -1,6 +1,8 @@
 //! Refunds: asked for here, made elsewhere, settled by notification or query. The running total never passes the
 //! order's, and after an unclear answer the same number is asked again: a new one could refund twice.
 
+mod abnormal;
+
 use crate::console::{Console, Desk};
 use crate::gateway::GatewayError;
 use crate::journal::{Kind, Line, Source};

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use specta::Type;
 use wechatpay::money::Fen;
 
+use crate::secret::Secret;
+
 pub use crate::merchants::{MerchantInput, MerchantPatch};
 pub use crate::vault::VaultStatus;
 
@@ -129,6 +131,9 @@ pub struct Order {
     pub callback_verdict: Option<Verdict>,
     /// The outcome of the last call is unknown (timeout, lost answer): query before anything else.
     pub outcome_unknown: bool,
+    /// The combined order that it is part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub combine_out_trade_no: Option<String>,
     /// The optional fields of its prepay under WeChat Pay's names, if it has any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fields: Option<serde_json::Value>,
@@ -607,6 +612,92 @@ pub struct OrderInput {
     /// One of the merchant's appids; its default one when left out.
     #[serde(default)]
     pub appid: Option<String>,
+}
+
+/// A new combined order: several orders behind one payment.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Type)]
+#[serde(default)]
+pub struct CombineInput {
+    /// `out_trade_no` of 2 to 10 orders of one appid, made here and not sent yet.
+    pub orders: Vec<String>,
+    /// The number of the whole; made up when left out.
+    pub combine_out_trade_no: Option<String>,
+    /// Who pays; the first order's when left out.
+    pub openid: Option<String>,
+    /// The first order's when left out.
+    pub notify_url: Option<String>,
+    /// `scene_info` and `time_expire` of the whole, under WeChat Pay's names.
+    pub fields: Option<serde_json::Value>,
+}
+
+/// A combined order with its orders, which are paid together or not at all.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Type)]
+pub struct Combined {
+    /// The number of the whole.
+    pub combine_out_trade_no: String,
+    /// Merchant number.
+    pub combine_mchid: String,
+    /// App.
+    pub combine_appid: String,
+    /// Profile name.
+    pub merchant: String,
+    /// The sum of all.
+    pub amount: Amount,
+    /// The product of the last prepay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub via: Option<Via>,
+    /// JSAPI and App.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prepay_id: Option<String>,
+    /// Native.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code_url: Option<String>,
+    /// H5.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub h5_url: Option<String>,
+    /// Until when they can be used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url_expires_at: Option<String>,
+    /// Where the notification goes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notify_url: Option<String>,
+    /// Its own optional fields.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fields: Option<serde_json::Value>,
+    /// The outcome of the last call is unknown.
+    pub outcome_unknown: bool,
+    /// When it was made here.
+    pub created_at: String,
+    /// In the order in which they were made, each with its own state.
+    pub sub_orders: Vec<Order>,
+}
+
+/// How the money of an abnormal refund shall be settled.
+#[derive(Debug, Clone, Deserialize, Type)]
+#[serde(tag = "type", deny_unknown_fields)]
+pub enum AbnormalInput {
+    /// To the merchant's own settlement account; the merchant gives it to the payer another way.
+    #[serde(rename = "MERCHANT_BANK_CARD")]
+    MerchantBankCard,
+    /// To a bank card of the payer. Account and name are encrypted on their way.
+    #[serde(rename = "USER_BANK_CARD")]
+    UserBankCard {
+        /// `ICBC_DEBIT`, …
+        bank_type: String,
+        /// Digits.
+        bank_account: Secret,
+        /// The holder.
+        real_name: Secret,
+    },
+}
+
+/// A sensitive field that was encrypted with WeChat Pay's key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct SensitiveField {
+    /// Base64; different each time.
+    pub ciphertext: String,
+    /// The key's serial, to be sent as `Wechatpay-Serial`.
+    pub wechatpay_serial: String,
 }
 
 /// What is known only when an order is prepaid. It stays with the order.

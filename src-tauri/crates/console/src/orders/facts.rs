@@ -2,9 +2,10 @@
 //! answer only, and nothing else changes an order: trust is a type.
 
 use super::state::{News, RefundState};
+use wechatpay::api::combine::CombineQuery;
 use wechatpay::api::objects::{CombinedTransaction, RefundObject, RefundStatus, SubOrder, TradeState, Transaction};
 use wechatpay::api::query::ByOutTradeNo;
-use wechatpay::api::refund::{Refund, RefundQuery};
+use wechatpay::api::refund::{AbnormalRefund, Refund, RefundQuery};
 use wechatpay::api::{AnswerError, VerifiedAnswer};
 use wechatpay::money::Fen;
 use wechatpay::notification::{Event, Notification};
@@ -89,6 +90,17 @@ impl Told {
 /// What the verified answer to a query tells of the order that was asked about.
 pub(crate) fn of_query(call: &ByOutTradeNo, answer: &VerifiedAnswer) -> Result<OrderFacts, AnswerError> {
     call.answer(answer).map(|transaction| of_transaction(&transaction))
+}
+
+/// What the verified answer to a query of a combined order tells of each of its orders.
+pub(crate) fn of_combine_query(call: &CombineQuery, answer: &VerifiedAnswer) -> Result<Vec<OrderFacts>, AnswerError> {
+    let combined = call.answer(answer)?;
+    Ok(combined.sub_orders.iter().map(|sub| of_sub_order(&combined, sub)).collect())
+}
+
+/// What the verified answer to the handling of an abnormal refund tells.
+pub(crate) fn of_abnormal(call: &AbnormalRefund, answer: &VerifiedAnswer) -> Result<RefundNews, AnswerError> {
+    call.answer(answer).map(|refund| of_refund_object(&refund))
 }
 
 /// What the verified answer to a refund request tells.

@@ -1,10 +1,11 @@
 //! Orders: making, listing and showing them. `state` decides where an order may go, `facts` what may be believed,
-//! `apply` brings the two together; `prepay` and `settle` talk to WeChat Pay, `asking` keeps every call.
+//! `apply` brings the two together; `prepay`, `settle` and `combine` talk to WeChat Pay, `asking` keeps every call.
 //!
 //! Only this module, `refunds` and `callbacks` change an order, always with a journal line in the same transaction.
 
 pub(crate) mod apply;
 pub(crate) mod asking;
+mod combine;
 pub(crate) mod facts;
 mod prepay;
 pub(crate) mod settle;

@@ -3,6 +3,7 @@
 
 use super::apply::{self, Taken};
 use super::asking::Asked;
+use super::combine::combined;
 use super::show::shown;
 use super::state::News;
 use super::{fields_of, kept, notify_url};
@@ -21,10 +22,10 @@ use wechatpay::error::FieldError;
 use wechatpay::ids::{Appid, Mchid, Openid, OutTradeNo, PrepayId};
 
 /// `prepay_id` and `code_url` live for 2 h, `h5_url` for 5 min.
-const HANDLE_SECONDS: i64 = 2 * 3_600;
-const H5_SECONDS: i64 = 5 * 60;
+pub(super) const HANDLE_SECONDS: i64 = 2 * 3_600;
+pub(super) const H5_SECONDS: i64 = 5 * 60;
 /// Who pays at a sandbox is on this machine.
-const SANDBOX_PAYER: &str = "127.0.0.1";
+pub(super) const SANDBOX_PAYER: &str = "127.0.0.1";
 
 impl Console {
     /// Asks WeChat Pay to take the order: it becomes `NOTPAY` and gets a prepay_id, code_url or h5_url. Asking again is
@@ -57,6 +58,9 @@ impl Console {
         if !order.state.is_open() {
             return Err(not_open(&order));
         }
+        if order.combine_out_trade_no.is_some() {
+            return Err(combined(&order));
+        }
         let fields = joined(&order, input.fields)?;
         if let Some(named) = input.appid.filter(|named| !named.is_empty() && *named != order.appid) {
             let appid = profile.own_appid(Some(&named))?;
@@ -84,11 +88,8 @@ impl Console {
 
     async fn accepted(&self, order: &OrderRow, via: Via, given: Given, asked: Arc<Asked>) -> Result<Prepaid, Problem> {
         let now = self.desk.outside.now();
-        let (handle, seconds) = match given {
-            Given::PrepayId(id) => (Handle { prepay_id: Some(id.to_string()), ..Handle::default() }, HANDLE_SECONDS),
-            Given::CodeUrl(url) => (Handle { code_url: Some(url), ..Handle::default() }, HANDLE_SECONDS),
-            Given::H5Url(url) => (Handle { h5_url: Some(url), ..Handle::default() }, H5_SECONDS),
-        };
+        let seconds = if via == Via::H5 { H5_SECONDS } else { HANDLE_SECONDS };
+        let handle = handle_of(given);
         let (id, kept) = (order.id, handle.clone());
         let row = self
             .desk
@@ -203,18 +204,37 @@ impl Console {
 
 /// The order's fields with what is said now. Once WeChat Pay heard the number, nothing may be said differently.
 fn joined(order: &OrderRow, now: Option<serde_json::Value>) -> Result<PrepayFields, FieldError> {
-    let old = order.fields.as_deref().map(serde_json::from_str).transpose();
+    joined_fields(order.fields.as_deref(), now, Some(order))
+}
+
+/// Fields that are kept with what is said now; `order` tells what was sent, and what is set with the order itself.
+pub(super) fn joined_fields(
+    kept: Option<&str>,
+    now: Option<serde_json::Value>,
+    order: Option<&OrderRow>,
+) -> Result<PrepayFields, FieldError> {
+    let old = kept.map(serde_json::from_str).transpose();
     let old = old.map_err(|error| FieldError::new("fields", "json", "", error.to_string(), error.to_string()))?;
     let (old, mut now) = (fields_of(old)?, fields_of(now)?);
-    if let Some(attach) = now.take_attach().filter(|attach| order.attach.as_ref() != Some(attach)) {
+    let attach = order.and_then(|order| order.attach.as_ref());
+    if let Some(other) = now.take_attach().filter(|said| attach != Some(said)) {
         let (en, zh) = ("is set when the order is made", "只能在创建订单时设置");
-        return Err(FieldError::new("attach", "at_creation", &attach, en, zh));
+        return Err(FieldError::new("attach", "at_creation", &other, en, zh));
     }
     let joined = old.clone().with(now.clone());
-    if joined != old && was_sent(order) {
+    if joined != old && order.is_some_and(was_sent) {
         return Err(changed_parameter("fields", &serde_json::to_string(&now).unwrap_or_default()));
     }
     Ok(joined)
+}
+
+/// What a prepay gave, as rows keep it.
+pub(super) fn handle_of(given: Given) -> Handle {
+    match given {
+        Given::PrepayId(id) => Handle { prepay_id: Some(id.to_string()), ..Handle::default() },
+        Given::CodeUrl(url) => Handle { code_url: Some(url), ..Handle::default() },
+        Given::H5Url(url) => Handle { h5_url: Some(url), ..Handle::default() },
+    }
 }
 
 /// May WeChat Pay know this number already?
@@ -232,14 +252,17 @@ fn changed_parameter(field: &str, said: &str) -> FieldError {
     )
 }
 
-/// The same call for the same order and product, byte for byte: nothing in it depends on when it is made.
-fn call(profile: &Profile, order: &OrderRow, fields: &PrepayFields, via: Via) -> Result<Prepay, FieldError> {
-    let product = match via {
+pub(super) fn product(via: Via) -> Product {
+    match via {
         Via::Jsapi => Product::Jsapi,
         Via::Native => Product::Native,
         Via::App => Product::App,
         Via::H5 => Product::H5,
-    };
+    }
+}
+
+/// The same call for the same order and product, byte for byte: nothing in it depends on when it is made.
+fn call(profile: &Profile, order: &OrderRow, fields: &PrepayFields, via: Via) -> Result<Prepay, FieldError> {
     let url = order.notify_url.as_deref().or(profile.notify_url.as_ref().map(|url| url.as_str())).ok_or_else(|| {
         FieldError::new(
             "notify_url",
@@ -250,7 +273,7 @@ fn call(profile: &Profile, order: &OrderRow, fields: &PrepayFields, via: Via) ->
         )
     })?;
     let mut call = Prepay::new(
-        product,
+        product(via),
         Appid::parse(&order.appid)?,
         Mchid::parse(&order.mchid)?,
         OutTradeNo::parse(&order.out_trade_no)?,

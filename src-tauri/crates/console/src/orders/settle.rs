@@ -1,6 +1,7 @@
 //! Querying and closing: what WeChat Pay knows of an order, and ending one that nobody will pay.
 
 use super::apply::{self, Taken};
+use super::combine;
 use super::facts;
 use super::prepay::{code_of, not_open};
 use super::show::shown;
@@ -36,6 +37,9 @@ impl Console {
         let profile = self.desk.merchants.get(m).await?;
         profile.may_write()?;
         let order = self.order_row(profile.mchid.as_str(), out_trade_no).await?;
+        if order.combine_out_trade_no.is_some() {
+            return Err(combine::combined(&order));
+        }
         if order.state == State::Closed {
             return Ok(shown(&order));
         }
@@ -117,6 +121,13 @@ impl Console {
 
 /// The query behind the verb and the patrol.
 pub(crate) async fn query(desk: &Desk, profile: &Arc<Profile>, order: &OrderRow) -> Result<OrderRow, Problem> {
+    if let Some(number) = &order.combine_out_trade_no {
+        // WeChat Pay knows it as a part only
+        combine::query(desk, profile, number).await?;
+        let id = order.id;
+        let row = desk.store.read(move |view| view.order_at(id)).await?;
+        return row.ok_or_else(|| StoreError::Other("the order is gone".to_owned()).into());
+    }
     let call =
         ByOutTradeNo { mchid: Mchid::parse(&order.mchid)?, out_trade_no: OutTradeNo::parse(&order.out_trade_no)? };
     let asked = desk.ask(profile, &call.request(), Some(order), |_| Ok(())).await?;
@@ -154,7 +165,7 @@ pub(crate) async fn query(desk: &Desk, profile: &Arc<Profile>, order: &OrderRow)
     }
 }
 
-fn contradicts(order: &OrderRow, rung: &str, detail: &str) -> Problem {
+pub(super) fn contradicts(order: &OrderRow, rung: &str, detail: &str) -> Problem {
     let no = &order.out_trade_no;
     problem::new(
         "ANSWER_CONTRADICTS",

@@ -55,6 +55,7 @@ pub(crate) fn shown(order: &OrderRow) -> Order {
         found_by: order.found_by,
         callback_verdict: order.callback_verdict,
         outcome_unknown: order.unknown_since.is_some(),
+        combine_out_trade_no: order.combine_out_trade_no.clone(),
         fields: order.fields.as_deref().and_then(|text| serde_json::from_str(text).ok()),
     }
 }

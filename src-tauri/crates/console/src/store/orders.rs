@@ -41,6 +41,8 @@ pub(crate) struct OrderRow {
     pub(crate) patrol_step: i64,
     /// JSON of the optional fields of its prepay.
     pub(crate) fields: Option<String>,
+    /// The combined order that it is part of.
+    pub(crate) combine_out_trade_no: Option<String>,
 }
 
 /// An order before it is kept.
@@ -89,7 +91,8 @@ pub(crate) struct OrderCursor {
 
 const COLUMNS: &str = "id, merchant, mchid, appid, out_trade_no, state, description, total, currency, attach, openid, \
     notify_url, via, prepay_id, code_url, h5_url, url_expires_at, transaction_id, success_time, found_by, refunded, \
-    callback_verdict, unknown_since, created_at, prepaid_at, patrol_step, fields";
+    callback_verdict, unknown_since, created_at, prepaid_at, patrol_step, fields, \
+    combine_out_trade_no";
 
 pub(super) fn via_name(via: Via) -> &'static str {
     match via {
@@ -147,6 +150,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<OrderRow> {
         prepaid_at: optional_time(24)?,
         patrol_step: row.get(25)?,
         fields: row.get(26)?,
+        combine_out_trade_no: row.get(27)?,
     })
 }
 
@@ -161,6 +165,13 @@ impl View<'_> {
     pub(crate) fn order_at(&self, id: i64) -> Result<Option<OrderRow>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM orders WHERE id = ?1");
         Ok(self.conn.prepare_cached(&sql)?.query_row([id], read).optional()?)
+    }
+
+    /// The orders of a combined one, in the order in which they were made.
+    pub(crate) fn orders_of_combine(&self, mchid: &str, number: &str) -> Result<Vec<OrderRow>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM orders WHERE mchid = ?1 AND combine_out_trade_no = ?2 ORDER BY id");
+        let mut rows = self.conn.prepare_cached(&sql)?;
+        Ok(rows.query_map([mchid, number], read)?.collect::<Result<_, _>>()?)
     }
 
     /// A page and the cursor of the next; `limit` rows at most.

@@ -14,6 +14,7 @@ const STEPS: &[&[&str]] = &[
     &[include_str!("schema_5.sql")],
     &[include_str!("schema_6.sql")],
     &[include_str!("schema_7.sql")],
+    &[include_str!("schema_8.sql")],
 ];
 
 /// The newest schema that this program knows.

@@ -128,6 +128,11 @@ impl PrepayFields {
         self
     }
 
+    /// The first field that is none of these.
+    pub fn other_than(&self, names: &[&str]) -> Option<&str> {
+        self.0.keys().map(String::as_str).find(|name| !names.contains(name))
+    }
+
     /// Does it say anything of the scene?
     pub fn has_scene(&self) -> bool {
         self.0.contains_key("scene_info")
