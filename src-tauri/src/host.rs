@@ -6,8 +6,10 @@ use crate::news::{AppChanged, Batches, DeskNews, SandboxNews};
 use crate::problem::{closing, passphrase_unreadable, sandbox_failed, sandbox_off};
 use crate::state::{AppState, Condition, ListenerState, SandboxState};
 use crate::tray::{self, Language, Tray};
+use crate::voice::{Manner, Voice};
 use guitai_console::wire::{Event, Merchant, OrderInput, Problem};
 use guitai_console::{Console, KeyKind, ListenOptions, Listener, MerchantPatch, Outside, Secret};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -56,6 +58,7 @@ pub struct Host {
     listener: Mutex<Option<Listener>>,
     listener_state: watch::Sender<ListenerState>,
     tray: OnceLock<Tray>,
+    voice: Voice,
 }
 
 impl Host {
@@ -69,6 +72,7 @@ impl Host {
             listener: Mutex::new(None),
             listener_state: watch::Sender::new(ListenerState::bare(Condition::Starting)),
             tray: OnceLock::new(),
+            voice: Voice::new(),
         }
     }
 
@@ -336,8 +340,12 @@ impl Host {
         tauri::async_runtime::spawn(async move {
             let host = app.state::<Host>();
             while let Some((events, missed)) = batches.next().await {
-                if host.rings().await {
+                let manner = host.manner().await;
+                if manner.bell {
                     tray::ring(&app, host.language().await, &events);
+                }
+                if manner.voice {
+                    host.voice.tell(host.language().await, &events);
                 }
                 let frame = missed
                     || events.iter().any(|event| matches!(event, Event::MerchantsChanged | Event::ListenerChanged));
@@ -374,19 +382,25 @@ impl Host {
     }
 
     /// The language of texts outside the page: as set, else the system's.
-    async fn language(&self) -> Language {
+    pub async fn language(&self) -> Language {
         Language::of(&self.setting("language").await.unwrap_or_else(|| launch::system_language().to_owned()))
     }
 
-    async fn rings(&self) -> bool {
-        self.setting("notifications").await.as_deref() != Some("off")
+    /// How a payment is told now.
+    async fn manner(&self) -> Manner {
+        let now = wechatpay::time::beijing(jiff::Timestamp::now());
+        Manner::of(&self.settings().await.unwrap_or_default(), &now)
     }
 
     async fn setting(&self, key: &str) -> Option<String> {
+        self.settings().await?.remove(key)
+    }
+
+    async fn settings(&self) -> Option<BTreeMap<String, String>> {
         let Part::Open(console) = self.console.borrow().clone() else {
             return None;
         };
-        console.settings_get().await.ok()?.remove(key)
+        console.settings_get().await.ok()
     }
 
     /// A small order to try things with. Its payer is the sandbox's; a live merchant's payer isn't ours to invent.

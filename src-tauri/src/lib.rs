@@ -11,3 +11,4 @@ mod problem;
 pub mod shell;
 pub mod state;
 pub mod tray;
+pub mod voice;

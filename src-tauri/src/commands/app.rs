@@ -3,6 +3,7 @@
 use crate::host::Host;
 use crate::problem::problem;
 use crate::state::AppState;
+use crate::voice;
 use guitai_console::wire::Problem;
 use tauri::{AppHandle, State};
 use tauri_plugin_clipboard_manager::ClipboardExt;
@@ -37,4 +38,12 @@ pub async fn copy_text(app: AppHandle, text: String) -> Result<(), Problem> {
             ("选中文字后按 Ctrl C", "Select the text and press Ctrl C"),
         )
     })
+}
+
+/// Says a sentence as a payment would be said; false: this system has no voice.
+#[tauri::command]
+#[specta::specta]
+pub async fn voice_try(host: State<'_, Host>) -> Result<bool, Problem> {
+    let language = host.language().await;
+    Ok(tauri::async_runtime::spawn_blocking(move || voice::try_out(language)).await.unwrap_or(false))
 }

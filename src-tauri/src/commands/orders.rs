@@ -1,7 +1,7 @@
 //! Orders: make, list, show, prepay, pay params, query, close; and the day's figures.
 
 use crate::host::Host;
-use guitai_console::wire::{Dossier, Order, OrderFilter, OrderInput, Overview, Page, Prepaid, Problem, Via};
+use guitai_console::wire::{Dossier, Order, OrderFilter, OrderInput, OrderTotals, Overview, Page, Prepaid, Problem, Via};
 use tauri::State;
 
 /// Makes an order; nothing is sent to WeChat Pay yet.
@@ -11,11 +11,22 @@ pub async fn order_create(host: State<'_, Host>, m: Option<String>, input: Order
     host.console().await?.order_create(m.as_deref(), input).await
 }
 
-/// A page of orders, newest first.
+/// What one bounded look at the list of orders finds.
 #[tauri::command]
 #[specta::specta]
-pub async fn order_list(host: State<'_, Host>, m: Option<String>, filter: OrderFilter) -> Result<Page<Order>, Problem> {
-    host.console().await?.order_list(m.as_deref(), filter).await
+pub async fn order_look(host: State<'_, Host>, m: Option<String>, filter: OrderFilter) -> Result<Page<Order>, Problem> {
+    host.console().await?.order_look(m.as_deref(), filter).await
+}
+
+/// Number and sum of the orders that the filter lets through.
+#[tauri::command]
+#[specta::specta]
+pub async fn order_totals(
+    host: State<'_, Host>,
+    m: Option<String>,
+    filter: OrderFilter,
+) -> Result<OrderTotals, Problem> {
+    host.console().await?.order_totals(m.as_deref(), filter).await
 }
 
 /// An order with everything that happened to it.

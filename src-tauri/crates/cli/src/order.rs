@@ -9,7 +9,7 @@ use crate::fields::{OrderFields, SceneFields};
 use crate::out::{Out, Table, Tone, money, plain, time};
 use clap::{Args, Subcommand, ValueEnum};
 use guitai_console::wire::{Dossier, Order, Page, Refund, Verdict, Via};
-use guitai_console::{OrderFilter, OrderInput, PrepayInput, RefundInput};
+use guitai_console::{Lamp, OrderFilter, OrderInput, OrderSort, PrepayInput, RefundInput};
 use wechatpay::money::Fen;
 
 /// What can be done with orders.
@@ -22,8 +22,8 @@ pub enum OrderCommand {
     )]
     Create(CreateArgs),
     /// List orders, newest first
-    #[command(after_help = "Example:\n  guitai order list --state SUCCESS --since 2026-11-01 --limit 20")]
-    List(FilterArgs),
+    #[command(after_help = "Example:\n  guitai order list --state NOTPAY,USERPAYING --sort largest --since 2026-11-01 --limit 20")]
+    List(ListArgs),
     /// Show one order with its timeline, refunds, callbacks and exchanges
     #[command(after_help = "Example:\n  guitai order show 20261124183712")]
     Show(NumberArg),
@@ -91,12 +91,18 @@ pub struct CreateArgs {
     more: OrderFields,
 }
 
-/// Which orders.
+/// Which orders, and in which order.
 #[derive(Debug, Args)]
-pub struct FilterArgs {
-    /// CREATED, NOTPAY, SUCCESS, REFUND, CLOSED, …
-    #[arg(long, value_name = "S")]
-    state: Option<String>,
+pub struct WhichArgs {
+    /// CREATED, NOTPAY, SUCCESS, REFUND, CLOSED, …; several with commas
+    #[arg(long, value_name = "S", value_delimiter = ',')]
+    state: Vec<String>,
+    /// By which product it was prepaid last; several with commas
+    #[arg(long, value_enum, value_delimiter = ',')]
+    via: Vec<ViaArg>,
+    /// What the newest callback came to; several with commas
+    #[arg(long, value_enum, value_name = "VERDICT", value_delimiter = ',')]
+    callback: Vec<LampArg>,
     /// In number, description, attach, openid or amount
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     search: Option<String>,
@@ -106,12 +112,58 @@ pub struct FilterArgs {
     /// Made before: a date, or RFC 3339
     #[arg(long, value_name = "T")]
     until: Option<String>,
+    /// At least so many yuan
+    #[arg(long, value_name = "YUAN", allow_hyphen_values = true)]
+    amount_from: Option<String>,
+    /// At most so many yuan
+    #[arg(long, value_name = "YUAN", allow_hyphen_values = true)]
+    amount_to: Option<String>,
+    /// What comes first
+    #[arg(long, value_enum, default_value_t = SortArg::Newest)]
+    sort: SortArg,
+}
+
+/// What a list takes.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    #[command(flatten)]
+    which: WhichArgs,
     /// How many at most
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=500))]
     limit: u32,
     /// Cursor: the `next` of the page before
     #[arg(long, value_name = "CURSOR")]
     after: Option<String>,
+}
+
+/// What a newest callback came to, as it is written on the command line.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum LampArg {
+    /// No callback came yet
+    None,
+    /// Genuine, and it changed the order
+    Applied,
+    /// Genuine, seen before
+    Duplicate,
+    /// Genuine, not applied: a person decides
+    Held,
+    /// Not genuine
+    Rejected,
+    /// Our own failure
+    Failed,
+}
+
+/// The sortings, as they are written on the command line.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum SortArg {
+    /// Made last
+    Newest,
+    /// Made first
+    Oldest,
+    /// The highest amount
+    Largest,
+    /// The lowest amount
+    Smallest,
 }
 
 /// What a prepay takes.
@@ -175,18 +227,8 @@ pub struct ExportArgs {
     /// How it is written
     #[arg(long, value_enum, default_value_t = Format::Jsonl)]
     format: Format,
-    /// CREATED, NOTPAY, SUCCESS, REFUND, CLOSED, …
-    #[arg(long, value_name = "S")]
-    state: Option<String>,
-    /// In number, description, attach, openid or amount
-    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
-    search: Option<String>,
-    /// Made at or after: a date, or RFC 3339
-    #[arg(long, value_name = "T")]
-    since: Option<String>,
-    /// Made before: a date, or RFC 3339
-    #[arg(long, value_name = "T")]
-    until: Option<String>,
+    #[command(flatten)]
+    which: WhichArgs,
     /// How many at most [default: all]
     #[arg(long, value_name = "N")]
     limit: Option<u32>,
@@ -205,7 +247,7 @@ pub async fn run(context: &Context, command: OrderCommand) -> Done {
             out.document(&order, || facts(out, &order));
         }
         OrderCommand::List(args) => {
-            let filter = args.filter();
+            let filter = args.which.filter(args.limit, args.after)?;
             let page = desk::with(context, async |console| Ok(console.order_list(m, filter).await?)).await?;
             out.document(&page, || table(out, &page));
         }
@@ -242,7 +284,7 @@ pub async fn run(context: &Context, command: OrderCommand) -> Done {
         OrderCommand::Combine(command) => combine::run(context, command).await?,
         OrderCommand::Export(args) => {
             let (format, most) = (args.format, args.limit.unwrap_or(u32::MAX));
-            let filter = args.filter();
+            let filter = args.which.filter(export::PAGE, args.after)?;
             desk::with(context, async |console| export::orders(context, console, filter, format, most).await).await?;
         }
     }
@@ -264,23 +306,38 @@ impl CreateArgs {
     }
 }
 
-impl FilterArgs {
-    fn filter(self) -> OrderFilter {
-        OrderFilter {
-            state: self.state.map(|state| state.to_ascii_uppercase()),
+impl WhichArgs {
+    fn filter(self, limit: u32, after: Option<String>) -> Result<OrderFilter, Failure> {
+        let fen = |text: Option<String>, field: &str| {
+            let parsed = text.map(|text| Fen::parse_yuan(&text).map_err(|error| error.at(field))).transpose();
+            parsed.map(|fen| fen.map(Fen::get))
+        };
+        let lamp = |lamp| match lamp {
+            LampArg::None => Lamp::None,
+            LampArg::Applied => Lamp::Applied,
+            LampArg::Duplicate => Lamp::Duplicate,
+            LampArg::Held => Lamp::Held,
+            LampArg::Rejected => Lamp::Rejected,
+            LampArg::Failed => Lamp::Failed,
+        };
+        Ok(OrderFilter {
+            states: self.state.iter().map(|state| state.to_ascii_uppercase()).collect(),
+            vias: self.via.into_iter().map(Via::from).collect(),
+            callbacks: self.callback.into_iter().map(lamp).collect(),
             search: self.search,
             since: self.since,
             until: self.until,
-            limit: self.limit,
-            after: self.after,
-        }
-    }
-}
-
-impl ExportArgs {
-    fn filter(self) -> OrderFilter {
-        let Self { state, search, since, until, after, .. } = self;
-        FilterArgs { state, search, since, until, limit: export::PAGE, after }.filter()
+            amount_from: fen(self.amount_from, "amount_from")?,
+            amount_to: fen(self.amount_to, "amount_to")?,
+            sort: match self.sort {
+                SortArg::Newest => OrderSort::Newest,
+                SortArg::Oldest => OrderSort::Oldest,
+                SortArg::Largest => OrderSort::Largest,
+                SortArg::Smallest => OrderSort::Smallest,
+            },
+            limit,
+            after,
+        })
     }
 }
 

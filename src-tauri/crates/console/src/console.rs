@@ -14,7 +14,7 @@ use crate::secret::Secret;
 use crate::store::{Store, StoreError};
 use crate::trust::Trust;
 use crate::vault::Vault;
-use crate::wire::{Callback, Day, DeskStatus, Event, Overview, Problem};
+use crate::wire::{Callback, Channel, Day, DeskStatus, Event, Overview, Problem};
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,6 +26,8 @@ use wechatpay::time::{self, Timestamp};
 const EVENTS: usize = 4_096;
 /// Days on the overview's chart.
 const DAYS: i64 = 30;
+/// Seconds before its end at which an unpaid order is said to expire soon.
+const EXPIRING: i64 = 15 * 60;
 /// Payments on the overview.
 const LATEST: i64 = 10;
 /// Settings that may be kept at most.
@@ -144,15 +146,30 @@ impl Console {
         let read = self.desk.store.read(move |view| {
             let days = view.days_since(&mchid, &from)?;
             let latest = view.orders_paid_latest(&mchid, LATEST)?;
-            Ok::<_, StoreError>((days, latest, view.orders_unpaid(&mchid)?, view.callbacks_unseen(&mchid)?))
+            let expiring = view.orders_expiring(&mchid, now, seconds_before(now, -EXPIRING))?;
+            let waiting = (view.orders_unpaid(&mchid)?, expiring, view.callbacks_unseen(&mchid)?);
+            Ok::<_, StoreError>((days, view.channels_since(&mchid, &from)?, latest, waiting))
         });
-        let (rows, latest, unpaid, held) = read.await?;
+        let (rows, channels, latest, (unpaid, expiring, held)) = read.await?;
         let mut by_day: HashMap<String, _> = rows.into_iter().map(|row| (row.day.clone(), row)).collect();
         let today = dates.last().and_then(|date| by_day.get(date).cloned()).unwrap_or_default();
         let count = |number: i64| u32::try_from(number).unwrap_or(u32::MAX);
         let days = dates.into_iter().map(|date| {
             let row = by_day.remove(&date).unwrap_or_default();
-            Day { date, payments: count(row.payments), amount: row.amount, refunded: row.refunded }
+            Day {
+                date,
+                payments: count(row.payments),
+                amount: row.amount,
+                refunds: count(row.refunds),
+                refunded: row.refunded,
+                made: count(row.made),
+                paid: count(row.paid),
+            }
+        });
+        let channels = channels.into_iter().map(|row| Channel {
+            via: row.via,
+            payments: count(row.payments),
+            amount: row.amount,
         });
         Ok(Overview {
             taken_today: today.amount,
@@ -160,8 +177,10 @@ impl Console {
             refunded_today: today.refunded,
             refunds_today: count(today.refunds),
             unpaid: count(unpaid),
+            expiring: count(expiring),
             held: count(held),
             days: days.collect(),
+            channels: channels.collect(),
             latest: latest.iter().map(orders::shown).collect(),
         })
     }

@@ -44,4 +44,6 @@ pub use replay::{
 };
 pub use secret::Secret;
 pub use visible::visible;
-pub use wire::{AbnormalInput, CallbackFilter, CombineInput, OrderFilter, OrderInput, PrepayInput, RefundInput};
+pub use wire::{
+    AbnormalInput, CallbackFilter, CombineInput, Lamp, OrderFilter, OrderInput, OrderSort, PrepayInput, RefundInput,
+};

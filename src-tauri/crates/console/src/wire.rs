@@ -523,12 +523,28 @@ pub struct Overview {
     pub refunds_today: u32,
     /// Orders waiting to be paid.
     pub unpaid: u32,
+    /// Of those, whose QR code or prepay_id ends within a quarter of an hour; 1,000 at most are counted.
+    pub expiring: u32,
     /// Held callbacks that nobody has looked at.
     pub held: u32,
     /// The last 30 days, oldest first.
     pub days: Vec<Day>,
+    /// What was paid by which product in these days, the largest sum first.
+    pub channels: Vec<Channel>,
     /// The newest payments.
     pub latest: Vec<Order>,
+}
+
+/// What was paid by one product.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct Channel {
+    /// Null: the payment came without a prepay from here.
+    pub via: Option<Via>,
+    /// Payments.
+    pub payments: u32,
+    /// Fen.
+    #[specta(type = u32)]
+    pub amount: i64,
 }
 
 /// One day of the chart.
@@ -541,9 +557,15 @@ pub struct Day {
     /// Fen.
     #[specta(type = u32)]
     pub amount: i64,
+    /// Refunds that succeeded.
+    pub refunds: u32,
     /// Fen refunded.
     #[specta(type = u32)]
     pub refunded: i64,
+    /// Orders made on that day.
+    pub made: u32,
+    /// Of those, paid by now: their share is the day's success rate.
+    pub paid: u32,
 }
 
 /// Something changed; whoever shows it asks again.
@@ -710,27 +732,81 @@ pub struct PrepayInput {
     pub appid: Option<String>,
 }
 
-/// Which orders, newest first.
+/// Which orders, and in which order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[serde(default)]
 pub struct OrderFilter {
-    /// `CREATED` or a `trade_state`.
-    #[serde(default)]
-    pub state: Option<String>,
-    /// A number or its beginning, an openid, or words of description and attach.
-    #[serde(default)]
+    /// Any of these: `CREATED` or a `trade_state`. Empty: all.
+    pub states: Vec<String>,
+    /// The product of the last prepay is any of these. Empty: all, those never prepaid too.
+    pub vias: Vec<Via>,
+    /// The newest callback's verdict is any of these. Empty: all.
+    pub callbacks: Vec<Lamp>,
+    /// A number, its beginning or its last six characters, a transaction_id's beginning, an openid, yuan, or words of
+    /// description and attach.
     pub search: Option<String>,
     /// Made at or after: RFC 3339, or `YYYY-MM-DD` (Beijing).
-    #[serde(default)]
     pub since: Option<String>,
     /// Made before: RFC 3339, or `YYYY-MM-DD` (Beijing; that day is still in).
-    #[serde(default)]
     pub until: Option<String>,
+    /// At least so much, fen.
+    #[specta(type = Option<u32>)]
+    pub amount_from: Option<i64>,
+    /// At most so much, fen.
+    #[specta(type = Option<u32>)]
+    pub amount_to: Option<i64>,
+    /// Newest first unless asked otherwise.
+    pub sort: OrderSort,
     /// Rows of a page: 1 to 500; 0 means 50.
-    #[serde(default)]
     pub limit: u32,
-    /// `next` of the page before.
-    #[serde(default)]
+    /// `next` of the page before, under the same filters and sorting.
     pub after: Option<String>,
+}
+
+/// What a list of orders is sorted by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[serde(rename_all = "lowercase")]
+pub enum OrderSort {
+    /// Made last comes first.
+    #[default]
+    Newest,
+    /// Made first comes first.
+    Oldest,
+    /// The highest amount first.
+    Largest,
+    /// The lowest amount first.
+    Smallest,
+}
+
+/// What an order's newest callback came to, as lists are filtered by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[serde(rename_all = "lowercase")]
+pub enum Lamp {
+    /// No callback came yet.
+    None,
+    /// [`Verdict::Applied`].
+    Applied,
+    /// [`Verdict::Duplicate`].
+    Duplicate,
+    /// [`Verdict::Held`].
+    Held,
+    /// [`Verdict::Rejected`].
+    Rejected,
+    /// [`Verdict::Failed`].
+    Failed,
+}
+
+/// Number and sum of the orders that a filter lets through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct OrderTotals {
+    /// So many orders.
+    #[specta(type = u32)]
+    pub orders: i64,
+    /// Their amounts, fen.
+    #[specta(type = u32)]
+    pub amount: i64,
+    /// False: at least so many, and so much; counting all of them would take too long.
+    pub exact: bool,
 }
 
 /// Which deliveries, newest first.

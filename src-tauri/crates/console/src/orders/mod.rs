@@ -1,5 +1,6 @@
-//! Orders: making, listing and showing them. `state` decides where an order may go, `facts` what may be believed,
-//! `apply` brings the two together; `prepay`, `settle` and `combine` talk to WeChat Pay, `asking` keeps every call.
+//! Orders: making and showing them; `list` finds them. `state` decides where an order may go, `facts` what may be
+//! believed, `apply` brings the two together; `prepay`, `settle` and `combine` talk to WeChat Pay, `asking` keeps every
+//! call.
 //!
 //! Only this module, `refunds` and `callbacks` change an order, always with a journal line in the same transaction.
 
@@ -7,6 +8,7 @@ pub(crate) mod apply;
 pub(crate) mod asking;
 mod combine;
 pub(crate) mod facts;
+mod list;
 mod prepay;
 pub(crate) mod settle;
 mod show;
@@ -19,8 +21,8 @@ use crate::journal::{Kind, Line};
 use crate::listener::{LISTENER_BY_DEFAULT, LISTENER_SETTING, NOTIFY};
 use crate::merchants::Profile;
 use crate::problem;
-use crate::store::{NewOrder, OrderCursor, OrderKey, OrderQuery, OrderRow, StoreError};
-use crate::wire::{Dossier, Event, Order, OrderFilter, OrderInput, Page, Problem};
+use crate::store::{NewOrder, OrderKey, OrderRow, StoreError};
+use crate::wire::{Dossier, Event, Order, OrderInput, Problem};
 use state::State;
 use wechatpay::api::fields::PrepayFields;
 use wechatpay::api::prepay::{Prepay, Product};
@@ -91,26 +93,6 @@ impl Console {
                 Err(error) => return Err(error.into()),
             }
         }
-    }
-
-    /// A page of orders, newest first.
-    ///
-    /// # Errors
-    /// `INVALID_FIELD` for a state, time or cursor that is none; `NO_MERCHANT`, `MERCHANT_NOT_FOUND`; the store's.
-    pub async fn order_list(&self, m: Option<&str>, filter: OrderFilter) -> Result<Page<Order>, Problem> {
-        let profile = self.desk.merchants.get(m).await?;
-        let query = OrderQuery {
-            mchid: profile.mchid.to_string(),
-            state: filter.state.as_deref().map(parse_state).transpose()?,
-            search: filter.search,
-            since: filter.since.as_deref().map(|text| moment("since", text, false)).transpose()?,
-            until: filter.until.as_deref().map(|text| moment("until", text, true)).transpose()?,
-            limit: page_size(filter.limit),
-            after: filter.after.as_deref().map(parse_cursor).transpose()?,
-        };
-        let (rows, next) = self.desk.store.read(move |view| view.orders(&query)).await?;
-        let next = next.map(|cursor| format!("{}-{}", cursor.created_at, cursor.id));
-        Ok(Page { items: rows.iter().map(shown).collect(), next })
     }
 
     /// One order with everything that happened to it.
@@ -253,21 +235,6 @@ pub(crate) fn page_size(limit: u32) -> usize {
         Ok(0) | Err(_) => PAGE,
         Ok(limit) => limit.min(PAGE_MOST),
     }
-}
-
-fn parse_state(name: &str) -> Result<State, Problem> {
-    State::parse(&name.to_ascii_uppercase()).ok_or_else(|| {
-        let known: Vec<&str> = State::ALL.into_iter().map(State::as_str).collect();
-        let known = known.join(", ");
-        FieldError::new("state", "one_of", name, format!("must be one of {known}"), format!("须为 {known} 之一")).into()
-    })
-}
-
-fn parse_cursor(text: &str) -> Result<OrderCursor, Problem> {
-    let cursor = text
-        .rsplit_once('-')
-        .and_then(|(created_at, id)| Some(OrderCursor { created_at: created_at.parse().ok()?, id: id.parse().ok()? }));
-    cursor.ok_or_else(|| no_cursor(text))
 }
 
 /// A cursor that is none of ours.

@@ -16,6 +16,7 @@ mod forwards;
 mod journal;
 mod merchants;
 mod open;
+mod order_list;
 mod orders;
 mod refunds;
 mod replays;
@@ -35,7 +36,8 @@ pub(crate) use exchanges::{ExchangeRaw, ExchangeRow, NewExchange};
 pub(crate) use forwards::{ForwardClaim, ForwardQuery, ForwardRow};
 pub(crate) use journal::JournalRow;
 pub(crate) use merchants::{MerchantRow, PlatformRow, SealedRow, VaultRow};
-pub(crate) use orders::{Handle, NewOrder, OrderCursor, OrderQuery, OrderRow};
+pub(crate) use order_list::{OrderCursor, OrderQuery, OrderSums};
+pub(crate) use orders::{Handle, NewOrder, OrderRow};
 pub(crate) use refunds::{NewRefund, RefundFacts, RefundRow};
 pub(crate) use replays::ReplayRow;
 

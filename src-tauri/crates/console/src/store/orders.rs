@@ -1,11 +1,10 @@
-//! Rows of orders: one by its number, pages by keyset, the changes that `orders` decided.
+//! Rows of orders: one by its number, those that are due, the changes that `orders` decided. Lists are in `order_list`.
 
 use super::columns::{instant, millis};
 use super::{StoreError, Tx, View, search};
 use crate::orders::state::State;
 use crate::wire::{FoundBy, Verdict, Via};
-use rusqlite::types::Value;
-use rusqlite::{OptionalExtension, Row, named_params, params, params_from_iter};
+use rusqlite::{OptionalExtension, Row, named_params, params};
 use wechatpay::money::Fen;
 use wechatpay::time::Timestamp;
 
@@ -70,25 +69,6 @@ pub(crate) struct Handle {
     pub(crate) h5_url: Option<String>,
 }
 
-/// A page of orders, newest first.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct OrderQuery {
-    pub(crate) mchid: String,
-    pub(crate) state: Option<State>,
-    pub(crate) search: Option<String>,
-    pub(crate) since: Option<Timestamp>,
-    pub(crate) until: Option<Timestamp>,
-    pub(crate) limit: usize,
-    pub(crate) after: Option<OrderCursor>,
-}
-
-/// Where a page ended: creation time in milliseconds and row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct OrderCursor {
-    pub(crate) created_at: i64,
-    pub(crate) id: i64,
-}
-
 const COLUMNS: &str = "id, merchant, mchid, appid, out_trade_no, state, description, total, currency, attach, openid, \
     notify_url, via, prepay_id, code_url, h5_url, url_expires_at, transaction_id, success_time, found_by, refunded, \
     callback_verdict, unknown_since, created_at, prepaid_at, patrol_step, fields, \
@@ -103,7 +83,7 @@ pub(super) fn via_name(via: Via) -> &'static str {
     }
 }
 
-fn via_named(name: &str) -> Option<Via> {
+pub(super) fn via_named(name: &str) -> Option<Via> {
     [Via::Jsapi, Via::Native, Via::App, Via::H5].into_iter().find(|via| via_name(*via) == name)
 }
 
@@ -172,42 +152,6 @@ impl View<'_> {
         let sql = format!("SELECT {COLUMNS} FROM orders WHERE mchid = ?1 AND combine_out_trade_no = ?2 ORDER BY id");
         let mut rows = self.conn.prepare_cached(&sql)?;
         Ok(rows.query_map([mchid, number], read)?.collect::<Result<_, _>>()?)
-    }
-
-    /// A page and the cursor of the next; `limit` rows at most.
-    pub(crate) fn orders(&self, query: &OrderQuery) -> Result<(Vec<OrderRow>, Option<OrderCursor>), StoreError> {
-        let mut sql = format!("SELECT {COLUMNS} FROM orders WHERE mchid = ?");
-        let mut values: Vec<Value> = vec![query.mchid.clone().into()];
-        let mut and = |condition: &str, with: Vec<Value>| {
-            sql.push_str(condition);
-            values.extend(with);
-        };
-        if let Some(state) = query.state {
-            and(" AND state = ?", vec![state.as_str().to_owned().into()]);
-        }
-        if let Some(since) = query.since {
-            and(" AND created_at >= ?", vec![millis(since).into()]);
-        }
-        if let Some(until) = query.until {
-            and(" AND created_at < ?", vec![millis(until).into()]);
-        }
-        if let Some(after) = query.after {
-            and(" AND (created_at, id) < (?, ?)", vec![after.created_at.into(), after.id.into()]);
-        }
-        if let Some(text) = query.search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
-            let (condition, with) = search::condition(self.conn, &query.mchid, text)?;
-            and(&condition, with);
-        }
-        sql.push_str(" ORDER BY created_at DESC, id DESC LIMIT ?");
-        let asked = i64::try_from(query.limit).unwrap_or(i64::MAX).saturating_add(1);
-        values.push(asked.into());
-        let mut rows = self.conn.prepare_cached(&sql)?;
-        let mut found: Vec<OrderRow> = rows.query_map(params_from_iter(values), read)?.collect::<Result<_, _>>()?;
-        let more = found.len() > query.limit;
-        found.truncate(query.limit);
-        let next =
-            found.last().filter(|_| more).map(|last| OrderCursor { created_at: millis(last.created_at), id: last.id });
-        Ok((found, next))
     }
 
     /// The newest payments, by when WeChat Pay says they were made.

@@ -15,6 +15,7 @@ const STEPS: &[&[&str]] = &[
     &[include_str!("schema_6.sql")],
     &[include_str!("schema_7.sql")],
     &[include_str!("schema_8.sql")],
+    &[include_str!("schema_9.sql")],
 ];
 
 /// The newest schema that this program knows.

@@ -1,14 +1,18 @@
-//! Finding orders by what a person types: a number or its beginning, an id, or words of description and attach.
+//! Finding orders by what a person types: a number, its beginning or its last six characters, an id, an amount, or words
+//! of description and attach.
 //!
 //! Words go through own bigrams in a contentless FTS index, so that two Chinese characters are found and nothing is
-//! scanned.
+//! scanned. What is typed becomes a few ways to rows, each a lookup in an index; `order_list` walks them.
 
 use super::StoreError;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
+use wechatpay::money::Fen;
 
 /// Bigrams of one order at most: description and attach are 127 and 128 characters.
 const BIGRAMS: usize = 300;
+/// Characters of a number's end that lists show.
+const TAIL: usize = 6;
 
 /// Indexes an order's words.
 pub(super) fn remember(
@@ -26,60 +30,123 @@ pub(super) fn remember(
     Ok(())
 }
 
-/// The condition that goes behind `WHERE mchid = ?`, and its values.
-///
-/// Every way to a hit is a lookup of its own, so that no row is read that can't be one. Only a number's beginning that
-/// very many share is met by walking from the newest, which is soon there.
-pub(super) fn condition(connection: &Connection, mchid: &str, text: &str) -> Result<(String, Vec<Value>), StoreError> {
-    let own = |text: &str| Value::from(text.to_owned());
-    let (from, below) = prefix_range(text);
-    let few = few_by_number(connection, mchid, &from, &below)?;
-    let mut ways = vec![
-        "SELECT id FROM orders WHERE transaction_id >= ? AND transaction_id < ?",
-        "SELECT id FROM orders WHERE openid = ?",
-    ];
-    let mut values = vec![own(&from), own(&below), own(text)];
-    if few {
-        ways.push("SELECT id FROM orders WHERE mchid = ? AND out_trade_no >= ? AND out_trade_no < ?");
-        values.extend([own(mchid), own(&from), own(&below)]);
+/// What a person typed, understood.
+#[derive(Debug, Clone)]
+pub(super) struct Text {
+    /// Without space around it.
+    whole: String,
+    /// Lower case, parted at spaces: a description or attach holds all of them.
+    terms: Vec<String>,
+    /// It reads as yuan.
+    amount: Option<Fen>,
+}
+
+/// Of an order, what a text is looked for in.
+#[derive(Debug)]
+pub(super) struct Searched {
+    pub(super) out_trade_no: String,
+    pub(super) transaction_id: Option<String>,
+    pub(super) openid: Option<String>,
+    pub(super) description: String,
+    pub(super) attach: Option<String>,
+    pub(super) total: i64,
+}
+
+/// A way to rows: a query for ids, with its values and without `ORDER BY`, and the column that it can be walked by.
+pub(super) struct Way {
+    pub(super) sql: &'static str,
+    pub(super) values: Vec<Value>,
+    /// The column that holds the row's id, if rows come in its order without being sorted.
+    pub(super) walk: Option<&'static str>,
+}
+
+impl Text {
+    /// `None` if nothing was typed.
+    pub(super) fn of(typed: &str) -> Option<Text> {
+        let whole = typed.trim();
+        if whole.is_empty() {
+            return None;
+        }
+        let plain: String =
+            whole.trim_start_matches(['¥', '￥']).trim_end_matches('元').chars().filter(|it| *it != ',').collect();
+        Some(Text {
+            whole: whole.to_owned(),
+            terms: whole.split_whitespace().map(str::to_lowercase).collect(),
+            amount: Fen::parse_yuan(&plain).ok(),
+        })
     }
-    let words = bigrams(text);
-    if !words.is_empty() {
-        // joined bigrams can hit falsely, so the text itself is looked at again
-        ways.push(
-            "SELECT orders.id FROM order_words JOIN orders ON orders.id = order_words.rowid WHERE order_words MATCH ?
-             AND (instr(lower(description), lower(?)) > 0 OR instr(lower(coalesce(attach, '')), lower(?)) > 0)",
-        );
+
+    /// Every way on which an order that matches can be met. `None` if only reading the rows finds them: one character
+    /// has no bigram.
+    pub(super) fn ways(&self, mchid: &str) -> Option<Vec<Way>> {
+        let own = |text: &str| Value::from(text.to_owned());
+        let below = format!("{}\u{10FFFF}", self.whole);
+        let mut ways = vec![
+            Way {
+                sql: "SELECT id FROM orders INDEXED BY orders_no WHERE mchid = ? AND out_trade_no >= ? AND out_trade_no < ?",
+                values: vec![own(mchid), own(&self.whole), own(&below)],
+                walk: None,
+            },
+            Way {
+                sql: "SELECT id FROM orders INDEXED BY orders_transaction WHERE transaction_id >= ? AND transaction_id < ?",
+                values: vec![own(&self.whole), own(&below)],
+                walk: None,
+            },
+            Way {
+                sql: "SELECT id FROM orders INDEXED BY orders_openid WHERE openid = ?",
+                values: vec![own(&self.whole)],
+                walk: Some("id"),
+            },
+        ];
+        if self.whole.len() == TAIL {
+            ways.push(Way {
+                sql: "SELECT id FROM orders INDEXED BY orders_tail WHERE mchid = ? AND substr(out_trade_no, -6) = ?",
+                values: vec![own(mchid), own(&self.whole)],
+                walk: Some("id"),
+            });
+        }
+        if let Some(amount) = self.amount {
+            ways.push(Way {
+                sql: "SELECT id FROM orders INDEXED BY orders_amount WHERE mchid = ? AND total = ?",
+                values: vec![own(mchid), amount.get().into()],
+                walk: Some("id"),
+            });
+        }
+        let mut words: Vec<String> = Vec::new();
+        for word in self.terms.iter().flat_map(|term| bigrams(term)) {
+            if !words.contains(&word) {
+                words.push(word);
+            }
+        }
+        if words.is_empty() {
+            // an amount or a number may be one digit long; a text of one character has to be read for
+            return self.amount.is_some().then_some(ways);
+        }
         let all: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
-        values.extend([own(&all.join(" AND ")), own(text), own(text)]);
+        ways.push(Way {
+            sql: "SELECT rowid FROM order_words WHERE order_words MATCH ?",
+            values: vec![own(&all.join(" AND "))],
+            walk: Some("rowid"),
+        });
+        Some(ways)
     }
-    let mut condition = format!("id IN ({})", ways.join(" UNION ALL "));
-    if !few {
-        condition.push_str(" OR (+out_trade_no >= ? AND +out_trade_no < ?)");
-        values.extend([own(&from), own(&below)]);
-    }
-    if words.is_empty() {
-        // one character: no bigram finds it, so the texts are read, newest first
-        condition.push_str(" OR instr(lower(description), lower(?)) > 0");
-        values.push(own(text));
-    }
-    Ok((format!(" AND ({condition})"), values))
-}
 
-fn few_by_number(connection: &Connection, mchid: &str, from: &str, below: &str) -> Result<bool, StoreError> {
-    const FEW: i64 = 1_000;
-    let found: i64 = connection
-        .prepare_cached(
-            "SELECT count(*) FROM (SELECT 1 FROM orders WHERE mchid = ?1 AND out_trade_no >= ?2
-             AND out_trade_no < ?3 LIMIT ?4)",
-        )?
-        .query_row(params![mchid, from, below, FEW], |row| row.get(0))?;
-    Ok(found < FEW)
-}
-
-/// All texts that begin with `text`, as a half-open range in byte order.
-fn prefix_range(text: &str) -> (String, String) {
-    (text.to_owned(), format!("{text}\u{10FFFF}"))
+    /// Joined bigrams can hit falsely, so the text itself decides.
+    pub(super) fn matches(&self, order: &Searched) -> bool {
+        let whole = self.whole.as_str();
+        let begins = |text: &Option<String>| text.as_deref().is_some_and(|text| text.starts_with(whole));
+        let holds = |text: &str| {
+            let text = text.to_lowercase();
+            self.terms.iter().all(|term| text.contains(term.as_str()))
+        };
+        order.out_trade_no.starts_with(whole)
+            || (whole.len() == TAIL && order.out_trade_no.ends_with(whole))
+            || begins(&order.transaction_id)
+            || order.openid.as_deref() == Some(whole)
+            || self.amount.is_some_and(|amount| amount.get() == order.total)
+            || holds(&order.description)
+            || order.attach.as_deref().is_some_and(holds)
+    }
 }
 
 /// Two characters each, of letters and digits only, lower case, as hex so that the tokenizer can't split them.
@@ -111,10 +178,37 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_range_holds_what_begins_so_and_nothing_else() {
-        let (from, below) = prefix_range("GT20");
-        for (text, inside) in [("GT20", true), ("GT2099", true), ("GT21", false), ("GT2", false)] {
-            assert_eq!(text >= from.as_str() && text < below.as_str(), inside, "{text}");
+    fn what_is_typed_is_looked_for_where_it_can_be() {
+        let order = Searched {
+            out_trade_no: "GT20261124000042".to_owned(),
+            transaction_id: Some("4200000000202611240000000001".to_owned()),
+            openid: Some("oUpF8uMuAJO_M2pxb1Q9zNjWeS6o".to_owned()),
+            description: "火锅双人套餐 Deluxe".to_owned(),
+            attach: Some("桌号=12".to_owned()),
+            total: 1_250,
+        };
+        for (typed, hit) in [
+            ("GT2026", true),
+            ("gt2026", false),
+            ("000042", true),
+            ("00042", false),
+            ("42000000", true),
+            ("oUpF8uMuAJO_M2pxb1Q9zNjWeS6o", true),
+            ("oUpF8", false),
+            ("火锅", true),
+            ("套餐 火锅", true),
+            ("deluxe", true),
+            ("锅火", false),
+            ("桌号=12", true),
+            ("12.50", true),
+            ("¥12.5", true),
+            ("12.5元", true),
+            ("1,250", false),
+            ("12", true),
+            ("13", false),
+        ] {
+            assert_eq!(Text::of(typed).expect("typed").matches(&order), hit, "{typed}");
         }
+        assert!(Text::of("  ").is_none());
     }
 }

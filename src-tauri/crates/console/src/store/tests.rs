@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::orders::state::{RefundState, State};
-use crate::wire::{FoundBy, Verdict};
+use crate::wire::{FoundBy, OrderSort, Verdict, Via};
 use std::io::BufRead;
 use std::process::{Command, Stdio};
 use wechatpay::money::Fen;
@@ -37,7 +37,7 @@ async fn add(store: &Store, number: usize) -> Result<OrderRow, StoreError> {
 fn page(state: Option<State>, search: Option<&str>, limit: usize, after: Option<OrderCursor>) -> OrderQuery {
     OrderQuery {
         mchid: MCHID.to_owned(),
-        state,
+        states: state.into_iter().collect(),
         search: search.map(str::to_owned),
         limit,
         after,
@@ -339,12 +339,22 @@ async fn the_summary_is_the_sum() {
         seed % sides
     };
     for number in 0..300_usize {
-        let row = add(&store, number).await.expect("inserts");
+        let mut new = order(number);
+        new.created_at = at(i64::try_from(dice(40 * 86_400)).unwrap_or(0));
+        new.total = Fen::new(101 + i64::try_from(dice(9_900)).unwrap_or(0));
+        let row = store.write(move |tx| tx.order_insert(&new)).await.expect("inserts");
         let paid = at(i64::try_from(dice(40 * 86_400)).unwrap_or(0));
         let (pay, refund, settle, fail) = (dice(3) > 0, dice(3) > 0, dice(3) > 0, dice(5) == 0);
+        let via = [Some(Via::Jsapi), Some(Via::Native), Some(Via::App), Some(Via::H5), None][number % 5];
         let part = Fen::new(1 + i64::try_from(dice(100)).unwrap_or(0));
         let result: Result<(), StoreError> = store
             .write(move |tx| {
+                if let Some(via) = via {
+                    tx.order_set_handle(row.id, via, &Handle::default(), paid, paid)?;
+                }
+                if !pay && settle {
+                    tx.order_move(row.id, State::Created, State::Closed)?;
+                }
                 if pay {
                     tx.order_set_paid(row.id, &format!("42{}", row.id), paid, None, None, FoundBy::Callback)?;
                     tx.order_move(row.id, State::Created, State::Success)?;
@@ -358,7 +368,7 @@ async fn the_summary_is_the_sum() {
                         transaction_id: None,
                         status: if settle { RefundState::Processing } else { RefundState::Success },
                         refund: part,
-                        total: Fen::new(100),
+                        total: row.total,
                         reason: None,
                         notify_url: None,
                         elsewhere: false,
@@ -378,12 +388,22 @@ async fn the_summary_is_the_sum() {
             .await;
         assert_eq!(result.is_err(), fail);
     }
-    let (kept, summed) = store
-        .read(|view| Ok::<_, StoreError>((view.days_since(MCHID, "")?, view.days_recomputed(MCHID)?)))
+    store
+        .read(|view| {
+            let days = view.days_since(MCHID, "")?;
+            assert!(days.len() > 30);
+            assert!(days.iter().any(|day| day.refunds > 0) && days.iter().any(|day| day.paid < day.made));
+            assert_eq!(days, view.days_recomputed(MCHID)?);
+            let channels = view.channels_since(MCHID, "")?;
+            assert_eq!(channels.len(), 5, "four products and none");
+            assert_eq!(channels, view.channels_recomputed(MCHID)?);
+            let [states, counted] = view.states_compared(MCHID)?;
+            assert!(states.len() > 2);
+            assert_eq!(states, counted);
+            Ok::<_, StoreError>(())
+        })
         .await
         .expect("reads");
-    assert!(kept.len() > 30);
-    assert_eq!(kept, summed);
 }
 
 /// The storm of `killed_in_a_storm…`: run by it as a process of its own, never by itself.
@@ -442,10 +462,9 @@ fn killed_in_a_storm_everything_acknowledged_is_there() {
         child.wait().expect("ends");
         // numbers that were kept but not heard of must not be used again
         let store = Store::open(folder.path()).expect("opens after the kill");
-        let there: std::collections::HashSet<usize> = store
-            .read_now(|view| view.orders(&page(None, None, 1_000_000, None)))
-            .expect("reads")
-            .0
+        let (kept, next) = store.read_now(|view| view.orders(&page(None, None, 7_000, None))).expect("reads");
+        assert_eq!(next, None, "all of them");
+        let there: std::collections::HashSet<usize> = kept
             .iter()
             .filter_map(|row| row.out_trade_no.trim_start_matches("GT").parse().ok())
             .collect();
@@ -458,4 +477,128 @@ fn killed_in_a_storm_everything_acknowledged_is_there() {
         assert_eq!(sound, "ok");
     }
     assert!(acknowledged.len() >= 600);
+}
+
+/// Every filter and sorting, walked page by page over more rows than one look takes, gives what reading all rows gives.
+#[tokio::test]
+async fn lists_are_what_reading_every_row_gives() {
+    const ROWS: usize = 3_300;
+    let folder = tempfile::tempdir().expect("folder");
+    let store = Store::open(folder.path()).expect("opens");
+    store
+        .write(move |tx| {
+            for number in 0..ROWS {
+                let mut new = order(number);
+                if number % 7 == 0 {
+                    "1900000009".clone_into(&mut new.mchid);
+                }
+                new.total = Fen::new([100, 1_250, 8_800, 100 + i64::try_from(number).unwrap_or(0)][number % 4]);
+                new.openid = (number % 3 == 0).then(|| format!("openid{}", number % 2));
+                new.attach = (number % 900 == 5).then(|| "桌号 一".to_owned());
+                let row = tx.order_insert(&new)?;
+                if number % 5 > 0 {
+                    let via = if number % 400 == 1 { Via::H5 } else { Via::Jsapi };
+                    tx.order_set_handle(row.id, via, &Handle::default(), at(0), at(0))?;
+                    tx.order_move(row.id, State::Created, if number % 4 == 0 { State::Closed } else { State::Success })?;
+                }
+                if number % 5 > 1 {
+                    tx.order_set_lamp(row.id, if number % 300 == 3 { Verdict::Held } else { Verdict::Applied })?;
+                }
+            }
+            Ok::<_, StoreError>(())
+        })
+        .await
+        .expect("writes");
+    let all: Vec<OrderRow> = store
+        .read(|view| (1..=3_300).filter_map(|id| view.order_at(id).transpose()).collect::<Result<_, _>>())
+        .await
+        .expect("reads");
+    let base = OrderQuery { mchid: MCHID.to_owned(), limit: 90, ..OrderQuery::default() };
+    let with = |change: &dyn Fn(&mut OrderQuery)| {
+        let mut query = base.clone();
+        change(&mut query);
+        query
+    };
+    let text = |typed: &'static str| with(&move |query| query.search = Some(typed.to_owned()));
+    type Let = Box<dyn Fn(&OrderRow) -> bool>;
+    let cases: Vec<(OrderQuery, Let)> = vec![
+        (base.clone(), Box::new(|_| true)),
+        (with(&|query| query.states = vec![State::Closed]), Box::new(|row| row.state == State::Closed)),
+        (
+            with(&|query| query.states = vec![State::Closed, State::Created]),
+            Box::new(|row| matches!(row.state, State::Closed | State::Created)),
+        ),
+        (with(&|query| query.vias = vec![Via::H5]), Box::new(|row| row.via == Some(Via::H5))),
+        (
+            with(&|query| (query.vias, query.states) = (vec![Via::H5], vec![State::Success])),
+            Box::new(|row| row.via == Some(Via::H5) && row.state == State::Success),
+        ),
+        (
+            with(&|query| query.lamps = vec![Some(Verdict::Held)]),
+            Box::new(|row| row.callback_verdict == Some(Verdict::Held)),
+        ),
+        (
+            with(&|query| query.lamps = vec![None, Some(Verdict::Held)]),
+            Box::new(|row| row.callback_verdict != Some(Verdict::Applied)),
+        ),
+        (
+            with(&|query| (query.since, query.until) = (Some(at(500)), Some(at(2_900)))),
+            Box::new(|row| row.created_at >= at(500) && row.created_at < at(2_900)),
+        ),
+        (
+            with(&|query| (query.amount_from, query.amount_to) = (Some(Fen::new(3_000)), Some(Fen::new(3_200)))),
+            Box::new(|row| (3_000..=3_200).contains(&row.total.get())),
+        ),
+        (
+            with(&|query| (query.amount_from, query.vias) = (Some(Fen::new(1_000)), vec![Via::Jsapi])),
+            Box::new(|row| row.total.get() >= 1_000 && row.via == Some(Via::Jsapi)),
+        ),
+        (text("火锅"), Box::new(|row| row.description.contains("火锅"))),
+        (text("桌号"), Box::new(|row| row.attach.is_some())),
+        (text("车"), Box::new(|row| row.description.contains('车'))),
+        (text("GT0000000"), Box::new(|row| row.out_trade_no.starts_with("GT0000000"))),
+        (text("12.50"), Box::new(|row| row.total.get() == 1_250)),
+        (text("openid1"), Box::new(|row| row.openid.as_deref() == Some("openid1"))),
+        (text("002001"), Box::new(|row| row.out_trade_no.ends_with("002001"))),
+        (
+            with(&|query| (query.search, query.states) = (Some("火锅".to_owned()), vec![State::Closed])),
+            Box::new(|row| row.description.contains("火锅") && row.state == State::Closed),
+        ),
+    ];
+    for (case, (query, lets)) in cases.into_iter().enumerate() {
+        let mut sizes = Vec::new();
+        for sort in [OrderSort::Newest, OrderSort::Oldest, OrderSort::Largest, OrderSort::Smallest] {
+            let mut wanted: Vec<_> = all.iter().filter(|row| row.mchid == MCHID && lets(row)).collect();
+            wanted.sort_by_key(|row| match sort {
+                OrderSort::Newest | OrderSort::Oldest => (row.created_at.as_millisecond(), row.id),
+                OrderSort::Largest | OrderSort::Smallest => (row.total.get(), row.id),
+            });
+            if matches!(sort, OrderSort::Newest | OrderSort::Largest) {
+                wanted.reverse();
+            }
+            let mut query = OrderQuery { sort, ..query.clone() };
+            let mut found = Vec::new();
+            loop {
+                let look = query.clone();
+                let (rows, next) = store.read(move |view| view.orders(&look)).await.expect("reads");
+                assert!(rows.len() <= 90);
+                found.extend(rows.into_iter().map(|row| row.id));
+                query.after = next;
+                if next.is_none() {
+                    break;
+                }
+            }
+            sizes.push(found.len());
+            assert_eq!(found, wanted.iter().map(|row| row.id).collect::<Vec<_>>(), "case {case}, {sort:?}");
+        }
+        assert!(sizes[0] > 0, "case {case} tests nothing");
+        let sums = store.read(move |view| view.order_sums(&query)).await.expect("reads");
+        let amount: i64 = all.iter().filter(|row| row.mchid == MCHID && lets(row)).map(|row| row.total.get()).sum();
+        let orders = i64::try_from(sizes[0]).expect("a number");
+        if sums.exact {
+            assert_eq!((sums.orders, sums.amount), (orders, amount), "case {case}");
+        } else {
+            assert!(sums.orders <= orders && sums.amount <= amount && sums.orders > 0, "case {case}: {sums:?}");
+        }
+    }
 }
