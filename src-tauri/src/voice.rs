@@ -184,7 +184,8 @@ mod tests {
 
     #[test]
     fn only_verified_payments_are_said() {
-        let rejected = Event::CallbackReceived { merchant: "shop".into(), id: "cb_1".into(), verdict: Verdict::Rejected };
+        let rejected =
+            Event::CallbackReceived { merchant: "shop".into(), id: "cb_1".into(), verdict: Verdict::Rejected };
         let changed =
             Event::OrderChanged { merchant: "shop".into(), out_trade_no: "A1".into(), state: "SUCCESS".into() };
         assert_eq!(sentences(Language::Zh, &[rejected.clone(), changed]), Vec::<String>::new());

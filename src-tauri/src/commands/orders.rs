@@ -1,7 +1,9 @@
 //! Orders: make, list, show, prepay, pay params, query, close; and the day's figures.
 
 use crate::host::Host;
-use guitai_console::wire::{Dossier, Order, OrderFilter, OrderInput, OrderTotals, Overview, Page, Prepaid, Problem, Via};
+use guitai_console::wire::{
+    Dossier, Order, OrderFilter, OrderInput, OrderTotals, Overview, Page, Prepaid, Problem, Via,
+};
 use tauri::State;
 
 /// Makes an order; nothing is sent to WeChat Pay yet.

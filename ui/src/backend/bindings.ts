@@ -11,6 +11,8 @@ export const commands = {
 	copyText: (text: string) => typedError<null, Problem>(__TAURI_INVOKE("copy_text", { text })),
 	/**  Keeps a small choice of the person: language, theme, a split ratio. */
 	settingsSet: (key: string, value: string) => typedError<null, Problem>(__TAURI_INVOKE("settings_set", { key, value })),
+	/**  Says a sentence as a payment would be said; false: this system has no voice. */
+	voiceTry: () => typedError<boolean, Problem>(__TAURI_INVOKE("voice_try")),
 	/**  Tries a held delivery again. */
 	callbackApply: (id: string) => typedError<Callback, Problem>(__TAURI_INVOKE("callback_apply", { id })),
 	/**  A page of deliveries, newest first. */
@@ -65,14 +67,16 @@ export const commands = {
 	orderClose: (m: string | null, outTradeNo: string) => typedError<Order, Problem>(__TAURI_INVOKE("order_close", { m, outTradeNo })),
 	/**  Makes an order; nothing is sent to WeChat Pay yet. */
 	orderCreate: (m: string | null, input: OrderInput) => typedError<Order, Problem>(__TAURI_INVOKE("order_create", { m, input })),
-	/**  A page of orders, newest first. */
-	orderList: (m: string | null, filter: OrderFilter) => typedError<Page<Order>, Problem>(__TAURI_INVOKE("order_list", { m, filter })),
+	/**  What one bounded look at the list of orders finds. */
+	orderLook: (m: string | null, filter: OrderFilter) => typedError<Page<Order>, Problem>(__TAURI_INVOKE("order_look", { m, filter })),
 	/**  Asks WeChat Pay for a prepay. */
 	orderPrepay: (m: string | null, outTradeNo: string, via: Via) => typedError<Prepaid, Problem>(__TAURI_INVOKE("order_prepay", { m, outTradeNo, via })),
 	/**  Asks WeChat Pay what became of an order. */
 	orderQuery: (m: string | null, outTradeNo: string) => typedError<Order, Problem>(__TAURI_INVOKE("order_query", { m, outTradeNo })),
 	/**  An order with everything that happened to it. */
 	orderShow: (m: string | null, outTradeNo: string) => typedError<Dossier, Problem>(__TAURI_INVOKE("order_show", { m, outTradeNo })),
+	/**  Number and sum of the orders that the filter lets through. */
+	orderTotals: (m: string | null, filter: OrderFilter) => typedError<OrderTotals, Problem>(__TAURI_INVOKE("order_totals", { m, filter })),
 	/**  The day's figures, the last 30 days and the newest payments. */
 	overview: (m: string | null) => typedError<Overview, Problem>(__TAURI_INVOKE("overview", { m })),
 	/**  What `wx.requestPayment` takes. */
@@ -375,6 +379,16 @@ export type ChangedParameters =
 /**  403, as documented. */
 "OUT_TRADE_NO_USED";
 
+/**  What was paid by one product. */
+export type ChannelTakings = {
+	/**  Null: the payment came without a prepay from here. */
+	via: Via | null,
+	/**  Payments. */
+	payments: number,
+	/**  Fen. */
+	amount: number,
+};
+
 /**  One rung of the ladder of checks. */
 export type Check = {
 	/**  Slug. */
@@ -416,8 +430,14 @@ export type Day = {
 	payments: number,
 	/**  Fen. */
 	amount: number,
+	/**  Refunds that succeeded. */
+	refunds: number,
 	/**  Fen refunded. */
 	refunded: number,
+	/**  Orders made on that day. */
+	made: number,
+	/**  Of those, paid by now: their share is the day's success rate. */
+	paid: number,
 };
 
 /**  What the desk tells the window. */
@@ -672,6 +692,21 @@ export type KeyMode =
 /**  The public key always; `/v3/certificates` has nothing to give. */
 "public_key";
 
+/**  What an order's newest callback came to, as lists are filtered by it. */
+export type Lamp = 
+/**  No callback came yet. */
+"none" | 
+/**  [`Verdict::Applied`]. */
+"applied" | 
+/**  [`Verdict::Duplicate`]. */
+"duplicate" | 
+/**  [`Verdict::Held`]. */
+"held" | 
+/**  [`Verdict::Rejected`]. */
+"rejected" | 
+/**  [`Verdict::Failed`]. */
+"failed";
+
 /**  The callback listener. */
 export type ListenerState = {
 	/**  Is it there. */
@@ -886,19 +921,32 @@ export type Order = {
 	fields?: Value | null,
 };
 
-/**  Which orders, newest first. */
+/**  Which orders, and in which order. */
 export type OrderFilter = {
-	/**  `CREATED` or a `trade_state`. */
-	state?: string | null,
-	/**  A number or its beginning, an openid, or words of description and attach. */
+	/**  Any of these: `CREATED` or a `trade_state`. Empty: all. */
+	states?: string[],
+	/**  The product of the last prepay is any of these. Empty: all, those never prepaid too. */
+	vias?: Via[],
+	/**  The newest callback's verdict is any of these. Empty: all. */
+	callbacks?: Lamp[],
+	/**
+	 *  A number, its beginning or its last six characters, a transaction_id's beginning, an openid, yuan, or words of
+	 *  description and attach.
+	 */
 	search?: string | null,
 	/**  Made at or after: RFC 3339, or `YYYY-MM-DD` (Beijing). */
 	since?: string | null,
 	/**  Made before: RFC 3339, or `YYYY-MM-DD` (Beijing; that day is still in). */
 	until?: string | null,
+	/**  At least so much, fen. */
+	amount_from?: number | null,
+	/**  At most so much, fen. */
+	amount_to?: number | null,
+	/**  Newest first unless asked otherwise. */
+	sort?: OrderSort,
 	/**  Rows of a page: 1 to 500; 0 means 50. */
 	limit?: number,
-	/**  `next` of the page before. */
+	/**  `next` of the page before, under the same filters and sorting. */
 	after?: string | null,
 };
 
@@ -922,6 +970,27 @@ export type OrderInput = {
 	appid?: string | null,
 };
 
+/**  What a list of orders is sorted by. */
+export type OrderSort = 
+/**  Made last comes first. */
+"newest" | 
+/**  Made first comes first. */
+"oldest" | 
+/**  The highest amount first. */
+"largest" | 
+/**  The lowest amount first. */
+"smallest";
+
+/**  Number and sum of the orders that a filter lets through. */
+export type OrderTotals = {
+	/**  So many orders. */
+	orders: number,
+	/**  Their amounts, fen. */
+	amount: number,
+	/**  False: at least so many, and so much; counting all of them would take too long. */
+	exact: boolean,
+};
+
 /**  What the Overview shows. */
 export type Overview = {
 	/**  Fen taken today (paid), local day. */
@@ -934,10 +1003,14 @@ export type Overview = {
 	refunds_today: number,
 	/**  Orders waiting to be paid. */
 	unpaid: number,
+	/**  Of those, whose QR code or prepay_id ends within a quarter of an hour; 1,000 at most are counted. */
+	expiring: number,
 	/**  Held callbacks that nobody has looked at. */
 	held: number,
 	/**  The last 30 days, oldest first. */
 	days: Day[],
+	/**  What was paid by which product in these days, the largest sum first. */
+	channels: ChannelTakings[],
 	/**  The newest payments. */
 	latest: Order[],
 };

@@ -1,7 +1,7 @@
 // A desk in memory: for tests, and for looking at the window in a browser. It has the program's manners (refusals with
 // four parts, events for what changed), not its rules.
 
-import type { ApiFault, AppState, Callback, CallbackFault, Day, Dossier, Event, Merchant, MerchantCheckItem, NotificationView, Order, Page, Problem, Refund, RequestView, Switches, TimelineEntry } from './bindings';
+import type { ApiFault, AppState, Callback, CallbackFault, Day, Dossier, Event, Merchant, MerchantCheckItem, NotificationView, Order, OrderFilter, Page, Problem, Refund, RequestView, Switches, TimelineEntry } from './bindings';
 import { DUE } from '../format/ladder';
 import { Refused, type Backend, type Commands } from './call';
 import { labCommands } from './fake_lab';
@@ -94,6 +94,24 @@ export function fake(options: FakeOptions = {}): FakeBackend {
     return exchange;
   };
 
+  const matching = (m: string | null, filter: OrderFilter): Order[] => {
+    const search = filter.search?.toLowerCase();
+    const dayOf = (row: Order) => new Date(row.created_at).toLocaleDateString('sv-SE', { timeZone: 'Asia/Shanghai' });
+    const rows = data.orders.filter(
+      (row) =>
+        row.merchant === (m ?? row.merchant) &&
+        (!filter.states?.length || filter.states.includes(row.state)) &&
+        (!filter.vias?.length || (row.via != null && filter.vias.includes(row.via))) &&
+        (!filter.callbacks?.length || filter.callbacks.includes(row.callback_verdict ?? 'none')) &&
+        (!filter.since || dayOf(row) >= filter.since) &&
+        (!filter.until || dayOf(row) <= filter.until) &&
+        row.amount.total >= (filter.amount_from ?? 0) &&
+        row.amount.total <= (filter.amount_to ?? Infinity) &&
+        (!search || [row.out_trade_no, row.description, row.payer?.openid, row.transaction_id, (row.amount.total / 100).toFixed(2)].some((text) => text?.toLowerCase().includes(search))),
+    );
+    const by = { newest: () => 0, oldest: (a: Order, b: Order) => a.created_at.localeCompare(b.created_at), largest: (a: Order, b: Order) => b.amount.total - a.amount.total, smallest: (a: Order, b: Order) => a.amount.total - b.amount.total };
+    return rows.sort(by[filter.sort ?? 'newest']);
+  };
   const timeline = (row: Order): TimelineEntry[] => {
     const entries: TimelineEntry[] = [{ at: row.created_at, kind: 'created', state: 'CREATED', amount: row.amount.total }];
     for (const exchange of data.exchanges.filter((x) => x.out_trade_no === row.out_trade_no)) {
@@ -220,16 +238,12 @@ export function fake(options: FakeOptions = {}): FakeBackend {
       emit({ kind: 'order_changed', merchant: row.merchant, out_trade_no, state: row.state });
       return row;
     },
-    orderList: async (m, filter) => {
-      const search = filter.search?.toLowerCase();
-      const rows = data.orders.filter(
-        (row) =>
-          row.merchant === (m ?? row.merchant) &&
-          (!filter.state || row.state === filter.state) &&
-          (!search || [row.out_trade_no, row.description, row.payer?.openid, row.transaction_id, (row.amount.total / 100).toFixed(2)].some((text) => text?.toLowerCase().includes(search))),
-      );
-      return page(rows, (row) => row.out_trade_no, filter.limit ?? 50, filter.after ?? null);
+    orderLook: async (m, filter) => page(matching(m, filter), (row) => row.out_trade_no, filter.limit ?? 50, filter.after ?? null),
+    orderTotals: async (m, filter) => {
+      const rows = matching(m, filter);
+      return { orders: rows.length, amount: rows.reduce((sum, row) => sum + row.amount.total, 0), exact: true };
     },
+    voiceTry: async () => true,
     orderPrepay: async (_m, no, via) => {
       const prepaid = via === 'native' ? { code_url: `weixin://wxpay/bizpayurl?pr=${base64(random, 12).slice(0, 9)}`, prepay_id: null } : { prepay_id: `wx${now().slice(0, 10).replaceAll('-', '')}${String(++last)}${base64(random, 22).toLowerCase().replace(/[+/=]/g, '0')}`, code_url: null };
       const row = change(no, { state: 'NOTPAY', via, ...prepaid, url_expires_at: new Date(Date.now() + 7_200_000).toISOString(), outcome_unknown: false });
@@ -252,7 +266,8 @@ export function fake(options: FakeOptions = {}): FakeBackend {
         const date = new Date(Date.now() - (29 - i) * 86_400_000).toLocaleDateString('sv-SE');
         const of = paid.filter((row) => new Date(row.success_time ?? '').toLocaleDateString('sv-SE') === date);
         const sum = (amount: (row: Order) => number) => of.reduce((total, row) => total + amount(row), 0);
-        return { date, payments: of.length, amount: sum((row) => row.amount.total), refunded: sum((row) => row.refunded) };
+        const made = mine.filter((row) => new Date(row.created_at).toLocaleDateString('sv-SE') === date);
+        return { date, payments: of.length, amount: sum((row) => row.amount.total), refunds: of.filter((row) => row.refunded > 0).length, refunded: sum((row) => row.refunded), made: made.length, paid: made.filter((row) => row.success_time).length };
       });
       const today = days.at(-1)!;
       return {
@@ -261,6 +276,11 @@ export function fake(options: FakeOptions = {}): FakeBackend {
         refunded_today: today.refunded,
         refunds_today: paid.filter((row) => row.refunded > 0 && new Date(row.success_time ?? '').toLocaleDateString('sv-SE') === today.date).length,
         unpaid: mine.filter((row) => row.state === 'NOTPAY').length,
+        expiring: Math.min(2, mine.filter((row) => row.state === 'NOTPAY').length),
+        channels: (['jsapi', 'native', 'app', 'h5'] as const)
+          .map((via) => paid.filter((row) => row.via === via))
+          .filter((rows) => rows.length > 0)
+          .map((rows) => ({ via: rows[0]!.via ?? null, payments: rows.length, amount: rows.reduce((sum, row) => sum + row.amount.total, 0) })),
         held: data.callbacks.filter((c) => c.verdict === 'held').length,
         days,
         latest: paid.slice(0, 8),

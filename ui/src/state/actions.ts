@@ -41,6 +41,16 @@ export function actions(desk: Desk): Action[] {
         void orders.test();
       },
     });
+  if (view.screen === 'orders') {
+    list.push({ id: 'order-filters', group: 'list', name: t.filters.title, key: 'f', run: () => (orders.filtering = !orders.filtering) });
+    if (orders.selected) list.push({ id: 'order-mark', group: 'list', name: t.orders.mark, key: 'x', run: () => orders.markSelected() });
+    if (orders.marks.size > 0) {
+      for (const kind of ['query', 'close'] as const) {
+        const count = orders.eligible(kind).length;
+        if (count > 0) list.push({ id: `bulk-${kind}`, group: 'list', name: t.bulk[kind](count), run: () => void orders.bulkBegin(kind) });
+      }
+    }
+  }
   const open = view.screen === 'orders' && !orders.creating ? orders.dossier : null;
   if (open && !orders.acting.busy) {
     const unpaid = ['CREATED', 'NOTPAY', 'USERPAYING', 'PAYERROR'].includes(open.state);
@@ -52,7 +62,7 @@ export function actions(desk: Desk): Action[] {
     }
     if (open.state !== 'CREATED') act('order-query', t.order.query, 's', () => void orders.query());
     if (!unpaid && orders.refundable > 0 && (open.state === 'SUCCESS' || open.state === 'REFUND')) act('order-refund', t.order.refund, 'r', () => (orders.refunding = true));
-    if (unpaid && open.state !== 'CREATED') act('order-close', t.order.closeOrder, 'x', () => void orders.close());
+    if (unpaid && open.state !== 'CREATED') act('order-close', t.order.closeOrder, 'c', () => void orders.close());
   }
   list.push(
     ...(['doctor', 'playground', 'keys'] as const).map((tab): Action => ({ id: `bench-${tab}`, group: 'go', name: `${t.nav.signatures} · ${t.lab.tabs[tab]}`, run: () => desk.bench.show(tab) })),
@@ -87,8 +97,21 @@ export function pressed(desk: Desk, event: KeyboardEvent): void {
     escape(desk, event);
     return;
   }
+  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'a' && !typing(event.target) && desk.view.screen === 'orders' && desk.orders.feed.rows.length > 0) {
+    event.preventDefault();
+    desk.orders.marks.all(desk.orders.feed.rows.map((order) => order.out_trade_no));
+    return;
+  }
   if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
-  const step = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 }[event.key];
+  const step = { j: 1, ArrowDown: 1, J: 1, k: -1, ArrowUp: -1, K: -1 }[event.key];
+  if (step !== undefined && event.shiftKey && desk.view.screen === 'orders') {
+    const keys = desk.orders.feed.rows.map((order) => order.out_trade_no);
+    const from = desk.orders.selected;
+    if (from && !desk.orders.marks.has(from)) desk.orders.marks.toggle(from);
+    if (move(desk, step) && desk.orders.selected) desk.orders.marks.range(keys, desk.orders.selected, from);
+    event.preventDefault();
+    return;
+  }
   if (step !== undefined && move(desk, step)) {
     event.preventDefault();
     return;
@@ -111,6 +134,8 @@ function escape(desk: Desk, event: KeyboardEvent): void {
   else if (orders.refunding) orders.refunding = false;
   else if (phone.open) phone.close();
   else if (view.drawer !== 'closed') view.drawer = 'closed';
+  else if (view.screen === 'orders' && orders.marks.size > 0) orders.marks.clear();
+  else if (view.screen === 'orders' && orders.filtering) orders.filtering = false;
   else if (view.screen === 'orders') orders.leave();
   else if (view.screen === 'callbacks') callbacks.leave();
   else if (view.screen === 'signatures') exchanges.leave();

@@ -38,14 +38,14 @@ describe('the desk', () => {
 
   test('another merchant means other lists, and remembers filters for each', async () => {
     const desk = await opened();
-    desk.orders.where({ state: 'CLOSED' });
+    desk.orders.where({ states: ['CLOSED'] });
     await vi.waitFor(() => expect(desk.orders.feed.rows.every((order) => order.state === 'CLOSED')).toBe(true));
     await desk.merchants.use('lakeside-cafe');
     await vi.waitFor(() => expect(desk.m).toBe('lakeside-cafe'));
     await vi.waitFor(() => expect(desk.orders.feed.rows).toEqual([]));
-    expect([desk.pretend, desk.orders.conditions.state]).toEqual([false, null]);
+    expect([desk.pretend, desk.orders.conditions.now.states]).toEqual([false, []]);
     await desk.merchants.use('sandbox');
-    await vi.waitFor(() => expect(desk.orders.conditions.state).toBe('CLOSED'));
+    await vi.waitFor(() => expect(desk.orders.conditions.now.states).toEqual(['CLOSED']));
   });
 
   test('a question is answered once, and a newer one takes its place', async () => {

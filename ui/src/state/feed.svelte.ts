@@ -5,6 +5,8 @@ import { Task } from './task.svelte';
 
 /** Rows in one page. */
 export const PAGE = 100;
+/** So many rows fill a screen: until then a beginning looks on. */
+const SCREEN = 30;
 
 export interface Source<T> {
   /** Asks for a page. */
@@ -13,6 +15,8 @@ export interface Source<T> {
   key(row: T): string;
   /** When the row was made, RFC 3339: what the list is sorted by. */
   at(row: T): string;
+  /** False: it is sorted by something else now, so news can't be laid over its head. */
+  newest?(): boolean;
 }
 
 export interface Place {
@@ -49,18 +53,29 @@ export class Feed<T> {
     if (page && era === this.#era) {
       this.#take(page.items, page.next);
       this.ready = true;
+      if (this.rows.length < SCREEN) await this.extend();
     }
   }
 
-  /** The next page. */
+  /** The next page. One look may find little or nothing and still not be the end: then it looks on, until there is
+   * something to show, or until it is stopped. */
   async extend(): Promise<void> {
-    const after = this.#next;
-    if (after === null || this.extending.busy) return;
+    if (this.#next === null || this.extending.busy) return;
     const era = this.#era;
-    const page = await this.extending.run(() => this.source.page(PAGE, after));
-    if (!page || era !== this.#era) return;
-    const known = new Set(this.rows.map((row) => this.source.key(row)));
-    this.#take([...this.rows, ...page.items.filter((row) => !known.has(this.source.key(row)))], page.next);
+    const before = this.rows.length;
+    await this.extending.run(async () => {
+      while (era === this.#era && this.#next !== null && this.rows.length < before + SCREEN) {
+        const page = await this.source.page(PAGE, this.#next);
+        if (era !== this.#era || !this.extending.busy) return;
+        const known = new Set(this.rows.map((row) => this.source.key(row)));
+        this.#take([...this.rows, ...page.items.filter((row) => !known.has(this.source.key(row)))], page.next);
+      }
+    });
+  }
+
+  /** Looks no further; the next `extend` goes on from there. */
+  stop(): void {
+    this.extending.leave();
   }
 
   /** Asks for the head again and lays it over what is there. Calls while one is under way become one more. */
@@ -92,6 +107,10 @@ export class Feed<T> {
 
   #lay(page: Page<T>): void {
     this.ready = true;
+    if (this.source.newest?.() === false && this.more) {
+      for (const row of page.items) this.put(row);
+      return;
+    }
     const last = page.items.at(-1);
     if (page.next === null || last === undefined) return this.#take(page.items, page.next);
     const fresh = new Set(page.items.map((row) => this.source.key(row)));

@@ -1,17 +1,34 @@
 // The list of orders, the one that is open, and what can be done with it.
 
-import type { Dossier, Event, Order, OrderInput, Refund, RefundInput, Via } from '../backend/bindings';
-import { money } from '../format/money';
+import type { Dossier, Event, Lamp, Order, OrderFilter, OrderInput, OrderSort, OrderTotals, Refund, RefundInput, Via } from '../backend/bindings';
+import { money, parseYuan } from '../format/money';
 import { words } from '../text/words.svelte';
+import { Bulk, type BulkKind } from './bulk.svelte';
+import { Conditions } from './conditions.svelte';
 import type { Desk, Hearer } from './desk.svelte';
 import { Feed } from './feed.svelte';
+import { Marks } from './marks.svelte';
 import { Task } from './task.svelte';
 
 export type OrderTab = 'timeline' | 'requests' | 'callbacks' | 'refunds' | 'json';
 export interface OrderConditions {
-  state: string | null;
   search: string;
+  states: string[];
+  vias: Via[];
+  callbacks: Lamp[];
+  /** `YYYY-MM-DD`, or empty. */
+  since: string;
+  until: string;
+  /** Yuan as typed, or empty. */
+  amountFrom: string;
+  amountTo: string;
+  sort: OrderSort;
 }
+
+export const NO_CONDITIONS: OrderConditions = { search: '', states: [], vias: [], callbacks: [], since: '', until: '', amountFrom: '', amountTo: '', sort: 'newest' };
+export const VIAS: Via[] = ['jsapi', 'native', 'app', 'h5'];
+export const LAMPS: Lamp[] = ['none', 'applied', 'duplicate', 'held', 'rejected', 'failed'];
+export const SORTS: OrderSort[] = ['newest', 'oldest', 'largest', 'smallest'];
 
 /** States that can be filtered by, in the order of an order's life. */
 export const STATES = ['CREATED', 'NOTPAY', 'USERPAYING', 'SUCCESS', 'REFUND', 'CLOSED', 'PAYERROR'] as const;
@@ -22,7 +39,13 @@ export const refundedOf = (refunds: Refund[]): number =>
 
 export class Orders implements Hearer {
   readonly feed: Feed<Order>;
-  conditions = $state.raw<OrderConditions>({ state: null, search: '' });
+  readonly conditions: Conditions<OrderConditions>;
+  /** Number and sum of all that the conditions let through. */
+  totals = $state.raw<OrderTotals | null>(null);
+  readonly marks = new Marks();
+  readonly bulk = new Bulk();
+  /** The panel of filters is open. */
+  filtering = $state(false);
   /** Which is selected; its dossier follows. */
   selected = $state<string | null>(null);
   dossier = $state.raw<Dossier | null>(null);
@@ -38,21 +61,34 @@ export class Orders implements Hearer {
   making = new Task();
 
   #turn = 0;
-  #typing: ReturnType<typeof setTimeout> | undefined;
+  #counting = 0;
 
   constructor(private readonly desk: Desk) {
     this.feed = new Feed<Order>({
       key: (order) => order.out_trade_no,
       at: (order) => order.created_at,
       page: (limit, after) => {
-        const { state, search } = this.conditions;
-        return desk.commands.orderList(desk.m, { state, search: search.trim() || null, limit, after });
+        return desk.commands.orderLook(desk.m, { ...this.filter, limit, after });
       },
+      newest: () => this.conditions.now.sort === 'newest',
     });
+    this.conditions = new Conditions(desk.view, 'orders', NO_CONDITIONS, () => this.#ask());
   }
 
+  /** The conditions as the program takes them; an amount that is none narrows nothing. */
+  get filter(): OrderFilter {
+    const { search, states, vias, callbacks, since, until, amountFrom, amountTo, sort } = this.conditions.now;
+    const fen = (typed: string) => {
+      const parsed = parseYuan(typed);
+      return 'fen' in parsed ? parsed.fen : null;
+    };
+    return { search: search.trim() || null, states, vias, callbacks, since: since || null, until: until || null, amount_from: fen(amountFrom), amount_to: fen(amountTo), sort };
+  }
+
+  /** Something but the sorting is not as it is at first. */
   get filtered(): boolean {
-    return this.conditions.state !== null || this.conditions.search.trim() !== '';
+    const { sort, ...rest } = this.conditions.now;
+    return Object.entries(rest).some(([key, value]) => value.length > 0 && (key !== 'search' || String(value).trim() !== ''));
   }
 
   /** The refunds of the open order that count. */
@@ -62,26 +98,92 @@ export class Orders implements Hearer {
   }
 
   merchantChanged(): void {
-    this.conditions = this.desk.view.filter(`orders ${this.desk.m}`, { state: null, search: '' });
+    this.conditions.restore(this.desk.m);
     this.selected = this.dossier = null;
     this.refunding = false;
-    if (this.desk.m !== null) void this.feed.reload();
+    this.totals = null;
+    this.bulk.stop();
+    if (this.desk.m !== null) this.#ask();
   }
 
   heard(events: Event[], missed: boolean): void {
     const changed = events.filter((event) => event.kind === 'order_changed');
-    if (missed || changed.length > 0) void this.#freshen(changed.map((event) => event.out_trade_no));
+    if (missed || changed.length > 0) {
+      void this.#freshen(changed.map((event) => event.out_trade_no));
+      void this.#count();
+    }
     const open = this.selected;
     if (open && (missed || events.some((event) => event.kind === 'callback_received' || ('out_trade_no' in event && event.out_trade_no === open)))) void this.#reread(open);
   }
 
   /** New conditions; typing waits a moment before it asks. */
-  where(conditions: Partial<OrderConditions>, typing = false): void {
-    this.conditions = { ...this.conditions, ...conditions };
-    this.desk.view.keepFilter(`orders ${this.desk.m}`, this.conditions);
-    clearTimeout(this.#typing);
-    if (typing) this.#typing = setTimeout(() => void this.feed.reload(), 120);
-    else void this.feed.reload();
+  where(part: Partial<OrderConditions>, typing = false): void {
+    this.conditions.set(part, typing);
+  }
+
+  /** All conditions away; a message offers them back. */
+  clearFilters(): void {
+    const { sort } = this.conditions.now;
+    const undo = this.conditions.clear();
+    if (sort !== 'newest') this.conditions.set({ sort });
+    this.desk.toasts.show({ tone: 'plain', text: words.t.orders.cleared, undo });
+  }
+
+  /** Marks or unmarks the selected one. */
+  markSelected(): void {
+    if (this.selected) this.marks.toggle(this.selected);
+  }
+
+  /** What is marked, as far as it is in the list. */
+  get marked(): Order[] {
+    return this.feed.rows.filter((order) => this.marks.has(order.out_trade_no));
+  }
+
+  /** Of the marked ones, those that it makes sense for. */
+  eligible(kind: BulkKind): string[] {
+    const fits = kind === 'query' ? (order: Order) => order.state !== 'CREATED' : (order: Order) => ['NOTPAY', 'USERPAYING', 'PAYERROR'].includes(order.state);
+    return this.marked.filter(fits).map((order) => order.out_trade_no);
+  }
+
+  /** Does it to all that are marked; how many is asked first. */
+  async bulkBegin(kind: BulkKind): Promise<void> {
+    const numbers = this.eligible(kind);
+    const t = words.t.bulk;
+    if (numbers.length === 0 || this.bulk.running) return;
+    const skipped = this.marks.size - numbers.length;
+    const text = [kind === 'close' ? t.closeText : t.queryText, skipped > 0 ? t.skipped(skipped) : ''].filter(Boolean).join('\n');
+    const title = kind === 'close' ? t.closeTitle(numbers.length) : t.queryTitle(numbers.length);
+    if (!(await this.desk.ask({ title, text, yes: title.replace(/[?？]$/, ''), danger: kind === 'close' }))) return;
+    await this.bulk.begin(kind, numbers, (no) => this.#bulkOne(no));
+    if (this.bulk.failures.length === 0 && this.bulk.rest.length === 0) this.marks.clear();
+  }
+
+  /** Goes on with what a stop left. */
+  bulkGo = (): Promise<void> => this.bulk.go((no) => this.#bulkOne(no));
+  /** Those that failed once more. */
+  bulkAgain = (): Promise<void> => this.bulk.again((no) => this.#bulkOne(no));
+
+  async #bulkOne(no: string): Promise<void> {
+    const { commands, m } = this.desk;
+    this.#changed(await (this.bulk.kind === 'close' ? commands.orderClose(m, no) : commands.orderQuery(m, no)));
+  }
+
+  #ask(): void {
+    this.marks.clear();
+    void this.feed.reload();
+    void this.#count();
+  }
+
+  /** The newest answer wins; while one is under way the old sum stays. */
+  async #count(): Promise<void> {
+    const turn = ++this.#counting;
+    try {
+      const totals = await this.desk.commands.orderTotals(this.desk.m, this.filter);
+      if (turn === this.#counting) this.totals = totals;
+    } catch {
+      // The list itself says what is wrong.
+      if (turn === this.#counting) this.totals = null;
+    }
   }
 
   /** Selects and shows one. */

@@ -7,6 +7,8 @@ export interface Toast {
   detail?: string;
   /** What a click does. */
   open?: () => void;
+  /** Takes back what was just done. */
+  undo?: () => void;
 }
 
 /** How long one stays, ms; a failure stays longer. */

@@ -22,7 +22,9 @@ pub enum OrderCommand {
     )]
     Create(CreateArgs),
     /// List orders, newest first
-    #[command(after_help = "Example:\n  guitai order list --state NOTPAY,USERPAYING --sort largest --since 2026-11-01 --limit 20")]
+    #[command(
+        after_help = "Example:\n  guitai order list --state NOTPAY,USERPAYING --sort largest --since 2026-11-01 --limit 20"
+    )]
     List(ListArgs),
     /// Show one order with its timeline, refunds, callbacks and exchanges
     #[command(after_help = "Example:\n  guitai order show 20261124183712")]

@@ -14,7 +14,7 @@ use crate::secret::Secret;
 use crate::store::{Store, StoreError};
 use crate::trust::Trust;
 use crate::vault::Vault;
-use crate::wire::{Callback, Channel, Day, DeskStatus, Event, Overview, Problem};
+use crate::wire::{Callback, ChannelTakings, Day, DeskStatus, Event, Overview, Problem};
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -166,7 +166,7 @@ impl Console {
                 paid: count(row.paid),
             }
         });
-        let channels = channels.into_iter().map(|row| Channel {
+        let channels = channels.into_iter().map(|row| ChannelTakings {
             via: row.via,
             payments: count(row.payments),
             amount: row.amount,

@@ -530,14 +530,14 @@ pub struct Overview {
     /// The last 30 days, oldest first.
     pub days: Vec<Day>,
     /// What was paid by which product in these days, the largest sum first.
-    pub channels: Vec<Channel>,
+    pub channels: Vec<ChannelTakings>,
     /// The newest payments.
     pub latest: Vec<Order>,
 }
 
 /// What was paid by one product.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
-pub struct Channel {
+pub struct ChannelTakings {
     /// Null: the payment came without a prepay from here.
     pub via: Option<Via>,
     /// Payments.

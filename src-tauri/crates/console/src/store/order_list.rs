@@ -16,11 +16,13 @@ use wechatpay::money::Fen;
 use wechatpay::time::Timestamp;
 
 /// A set of rows up to this size is read whole and sorted.
-const FEW: usize = 500;
+const FEW: usize = 300;
+/// Hits of a search that are summed up at most.
+const SUMMED: usize = 200;
 /// Entries of an index that one look walks through at most.
-const ENTRIES: usize = 8_000;
+const ENTRIES: usize = 6_000;
 /// Rows that one look reads at most, where the index doesn't hold what is tested.
-const ROWS: usize = 2_500;
+const ROWS: usize = 1_500;
 
 /// Which orders, in which order, from where.
 #[derive(Debug, Clone, Default)]
@@ -153,9 +155,10 @@ impl OrderQuery {
             return (each.collect(), ROWS);
         }
         if !self.states.is_empty() && (alone || !self.states.contains(&State::Success)) {
-            let each = self.states.iter().map(|state| {
-                ("orders_state_time", " AND state = ?".to_owned(), text(state.as_str()))
-            });
+            let each = self
+                .states
+                .iter()
+                .map(|state| ("orders_state_time", " AND state = ?".to_owned(), text(state.as_str())));
             return (each.collect(), ROWS);
         }
         if !self.vias.is_empty() && alone {
@@ -200,7 +203,7 @@ impl View<'_> {
 
     /// Number and sum of what the filters let through; limit, sorting and cursor don't matter.
     pub(crate) fn order_sums(&self, query: &OrderQuery) -> Result<OrderSums, StoreError> {
-        let query = &OrderQuery { after: None, limit: FEW, ..query.clone() };
+        let query = &OrderQuery { after: None, limit: SUMMED, ..query.clone() };
         if query.search.as_deref().and_then(Text::of).is_some() {
             let look = self.look(query)?;
             let amounts = look.found.iter().map(|position| self.order_total(position.id));
@@ -214,7 +217,11 @@ impl View<'_> {
         }
         let by_amount = query.amount_from.is_some() || query.amount_to.is_some();
         let query = &OrderQuery {
-            sort: if by_amount && self.few_of_amount(query)?.is_some() { OrderSort::Largest } else { OrderSort::Newest },
+            sort: if by_amount && self.few_of_amount(query)?.is_some() {
+                OrderSort::Largest
+            } else {
+                OrderSort::Newest
+            },
             ..query.clone()
         };
         let (routes, most) = query.routes();
@@ -222,9 +229,8 @@ impl View<'_> {
         let mut sums = OrderSums { orders: 0, amount: 0, exact: true };
         for (index, condition, own) in routes {
             let (test, mut values) = query.test();
-            let mut inner = format!(
-                "SELECT {test} AS ok, total FROM orders INDEXED BY {index} WHERE mchid = ?{condition}"
-            );
+            let mut inner =
+                format!("SELECT {test} AS ok, total FROM orders INDEXED BY {index} WHERE mchid = ?{condition}");
             values.push(query.mchid.clone().into());
             values.extend(own);
             query.range(&mut inner, &mut values);
@@ -255,7 +261,10 @@ impl View<'_> {
             return if query.by_time() { self.follow(query, &text, &ways) } else { self.walk(query, Some(&text)) };
         }
         let by_amount = query.amount_from.is_some() || query.amount_to.is_some();
-        if by_amount && query.by_time() && let Some(ids) = self.few_of_amount(query)? {
+        if by_amount
+            && query.by_time()
+            && let Some(ids) = self.few_of_amount(query)?
+        {
             return self.sorted(query, &ids, None);
         }
         self.walk(query, None)

@@ -1,8 +1,8 @@
 //! Sums that are kept, never counted: days and orders by state. Triggers of the schema write them.
 
-use super::{OrderSums, StoreError, View};
 use super::columns::millis;
 use super::orders::via_named;
+use super::{OrderSums, StoreError, View};
 use crate::orders::state::State;
 use crate::wire::Via;
 use rusqlite::{Row, params};
@@ -47,9 +47,7 @@ impl View<'_> {
                SELECT day, 0, 0, 0, 0, made, paid FROM day_orders WHERE mchid = ?1 AND day >= ?2)
              GROUP BY day ORDER BY day LIMIT 1000",
         )?;
-        let days = rows
-            .query_map([mchid, from], day)?
-            .collect::<Result<_, _>>()?;
+        let days = rows.query_map([mchid, from], day)?.collect::<Result<_, _>>()?;
         Ok(days)
     }
 
@@ -89,9 +87,8 @@ impl View<'_> {
         let mut rows =
             self.conn.prepare_cached("SELECT state, orders, amount FROM order_states WHERE mchid = ?1 LIMIT 100")?;
         let mut sums = OrderSums { orders: 0, amount: 0, exact: true };
-        let kept = rows.query_map([mchid], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
-        })?;
+        let kept = rows
+            .query_map([mchid], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)))?;
         for row in kept {
             let (state, orders, amount) = row?;
             if states.is_empty() || states.iter().any(|wanted| wanted.as_str() == state) {

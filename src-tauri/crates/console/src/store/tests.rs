@@ -464,10 +464,8 @@ fn killed_in_a_storm_everything_acknowledged_is_there() {
         let store = Store::open(folder.path()).expect("opens after the kill");
         let (kept, next) = store.read_now(|view| view.orders(&page(None, None, 7_000, None))).expect("reads");
         assert_eq!(next, None, "all of them");
-        let there: std::collections::HashSet<usize> = kept
-            .iter()
-            .filter_map(|row| row.out_trade_no.trim_start_matches("GT").parse().ok())
-            .collect();
+        let there: std::collections::HashSet<usize> =
+            kept.iter().filter_map(|row| row.out_trade_no.trim_start_matches("GT").parse().ok()).collect();
         let lost: Vec<_> = acknowledged.difference(&there).collect();
         assert!(lost.is_empty(), "round {round}: {lost:?}");
         from = there.iter().max().map_or(from, |newest| newest + 1);
@@ -499,7 +497,11 @@ async fn lists_are_what_reading_every_row_gives() {
                 if number % 5 > 0 {
                     let via = if number % 400 == 1 { Via::H5 } else { Via::Jsapi };
                     tx.order_set_handle(row.id, via, &Handle::default(), at(0), at(0))?;
-                    tx.order_move(row.id, State::Created, if number % 4 == 0 { State::Closed } else { State::Success })?;
+                    tx.order_move(
+                        row.id,
+                        State::Created,
+                        if number % 4 == 0 { State::Closed } else { State::Success },
+                    )?;
                 }
                 if number % 5 > 1 {
                     tx.order_set_lamp(row.id, if number % 300 == 3 { Verdict::Held } else { Verdict::Applied })?;
