@@ -181,4 +181,6 @@ impl Inner {
 }
 
 #[cfg(test)]
+mod order_list_tests;
+#[cfg(test)]
 mod tests;
