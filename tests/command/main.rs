@@ -6,6 +6,7 @@ mod bad_input;
 mod bills;
 mod callbacks;
 mod calls;
+mod canary;
 mod catalog;
 mod demo;
 mod manners;

@@ -4,9 +4,11 @@
 
 mod backend;
 mod callback_lost;
+mod every_call;
 mod forward;
 mod killed_in_a_storm;
 mod merchant_api;
+mod no_whole_answer;
 mod not_genuine;
 mod pay_and_be_notified;
 mod public_key_mode;

@@ -229,6 +229,13 @@ impl Serving {
         self.notes.recv_timeout(PATIENCE).expect("a line on stderr")
     }
 
+    /// Everything on stdout and stderr that was not read yet; to its end, where the process has ended.
+    #[must_use]
+    pub fn rest(&mut self) -> (String, String) {
+        let all = |from: &Receiver<String>| from.iter().collect::<Vec<_>>().join("\n");
+        (all(&self.lines), all(&self.notes))
+    }
+
     /// Sends a signal by its name (`TERM`, `INT`, `KILL`) and waits for the end.
     ///
     /// # Panics

@@ -75,7 +75,8 @@ impl View<'_> {
         let sql = format!("SELECT {COLUMNS} FROM exchanges WHERE order_id = ?1 ORDER BY id DESC LIMIT 500");
         let mut rows = self.conn.prepare_cached(&sql)?;
         let mut found: Vec<ExchangeRow> = rows.query_map([order_id], read)?.collect::<Result<_, _>>()?;
-        found.reverse();
+        // a call's row is begun before its first attempt and ends as its last: when it was sent decides, not its row
+        found.sort_by_key(|row| (row.at, row.id));
         Ok(found)
     }
 
