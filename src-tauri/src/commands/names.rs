@@ -5,6 +5,9 @@
 pub const COMMANDS: &[&str] = &[
     "app_state",
     "callback_apply",
+    "callback_causes",
+    "callback_export",
+    "callback_lanes",
     "callback_list",
     "callback_show",
     "certify_save",

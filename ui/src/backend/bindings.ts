@@ -15,6 +15,12 @@ export const commands = {
 	voiceTry: () => typedError<boolean, Problem>(__TAURI_INVOKE("voice_try")),
 	/**  Tries a held delivery again. */
 	callbackApply: (id: string) => typedError<Callback, Problem>(__TAURI_INVOKE("callback_apply", { id })),
+	/**  How many deliveries came to which end, and why. */
+	callbackCauses: (m: string | null) => typedError<CallbackCause[], Problem>(__TAURI_INVOKE("callback_causes", { m })),
+	/**  A delivery as cURL, HAR, raw HTTP or a fixture. */
+	callbackExport: (id: string, form: CallbackForm) => typedError<CallbackCopy, Problem>(__TAURI_INVOKE("callback_export", { id, form })),
+	/**  Deliveries by order, the newest lane first. */
+	callbackLanes: (m: string | null, filter: CallbackFilter) => typedError<Page<CallbackLane>, Problem>(__TAURI_INVOKE("callback_lanes", { m, filter })),
 	/**  A page of deliveries, newest first. */
 	callbackList: (m: string | null, filter: CallbackFilter) => typedError<Page<Callback>, Problem>(__TAURI_INVOKE("callback_list", { m, filter })),
 	/**  A delivery with all that was received, checked and found. */
@@ -239,6 +245,36 @@ export type Callback = {
 	amount?: number | null,
 	/**  The first delivery of the same notification or payment. */
 	first_id?: string | null,
+	/**  In a folded list: how many duplicates of it are left out; 100 means 100 or more. */
+	repeats?: number | null,
+};
+
+/**  How many deliveries came to one end, and what that end means. */
+export type CallbackCause = {
+	/**  The end. */
+	verdict: Verdict,
+	/**  Slug of the reason, where there is one. */
+	reason: string | null,
+	/**  How many. Of rejected ones the newest 1,000 are kept and counted. */
+	deliveries: number,
+	/**  The newest of them (it may be gone from the quarantine). */
+	newest_id: string,
+	/**  Why, for people. */
+	why: Bilingual | null,
+	/**  What to do, for people. */
+	fix: Bilingual | null,
+};
+
+/**  A delivery in the form that was asked for. */
+export type CallbackCopy = {
+	/**  A name for the file. */
+	file_name: string,
+	/**  What it is. */
+	media_type: string,
+	/**  As text; bytes that are no UTF-8 are U+FFFD. */
+	text: string,
+	/**  The exact bytes. */
+	base64: string,
 };
 
 /**  One delivery with all that was received, checked and found. */
@@ -289,14 +325,51 @@ export type CallbackFault = {
 
 /**  Which deliveries, newest first. */
 export type CallbackFilter = {
-	/**  Only of this verdict. */
-	verdict?: Verdict | null,
+	/**  Only of these verdicts; empty: of all. */
+	verdicts?: Verdict[],
+	/**  Only for these reasons (slugs); empty: for any and none. */
+	reasons?: string[],
+	/**  Only of this kind, such as `REFUND.SUCCESS`. */
+	event_type?: string | null,
 	/**  Only of this order. */
 	out_trade_no?: string | null,
+	/**  Only from this address. */
+	source?: string | null,
+	/**  Received at or after: RFC 3339, or a day in Beijing time. */
+	since?: string | null,
+	/**  Received before: RFC 3339, or to the end of a day in Beijing time. */
+	until?: string | null,
+	/**  Words of the decrypted content; or a number of order, transaction or notification, or its beginning. */
+	search?: string | null,
+	/**  Duplicates are left out; the first of them says how many there are. */
+	folded?: boolean,
 	/**  Rows of a page: 1 to 500; 0 means 50. */
 	limit?: number,
 	/**  `next` of the page before. */
 	after?: string | null,
+};
+
+/**  As what a delivery is copied out. */
+export type CallbackForm = 
+/**  A `curl` command for a POSIX shell. */
+"curl" | 
+/**  An HTTP archive 1.2 with this one exchange. */
+"har" | 
+/**  The request as it stood on the wire. */
+"http" | 
+/**  A JSON fixture for a test: the request, what to expect of it, and when it was fresh. */
+"fixture";
+
+/**  The deliveries of one order; or of one notification whose order isn't known; or, with neither, those without a number. */
+export type CallbackLane = {
+	/**  The order. */
+	out_trade_no: string | null,
+	/**  The notification, where the order isn't known. */
+	notification_id: string | null,
+	/**  Oldest first; the newest 100. */
+	deliveries: Callback[],
+	/**  There are older ones that are left out. */
+	more: boolean,
 };
 
 /**  What became of a case. */

@@ -1,9 +1,10 @@
 // A desk in memory: for tests, and for looking at the window in a browser. It has the program's manners (refusals with
 // four parts, events for what changed), not its rules.
 
-import type { ApiFault, AppState, Callback, CallbackFault, Day, Dossier, Event, Merchant, MerchantCheckItem, NotificationView, Order, OrderFilter, Page, Problem, Refund, RequestView, Switches, TimelineEntry } from './bindings';
+import type { ApiFault, AppState, Callback, CallbackFault, CallbackLane, Day, Dossier, Event, Merchant, MerchantCheckItem, NotificationView, Order, OrderFilter, Page, Problem, Refund, RequestView, Switches, TimelineEntry } from './bindings';
 import { DUE } from '../format/ladder';
 import { Refused, type Backend, type Commands } from './call';
+import { base64Of, fakeHistory } from './fake_history';
 import { labCommands } from './fake_lab';
 import { base64, callbackOf, chance, exchangeOf, merchants, seed, type Seed } from './fake_data';
 
@@ -136,6 +137,8 @@ export function fake(options: FakeOptions = {}): FakeBackend {
     return [{ out_refund_no: `R${row.out_trade_no}`, refund_id: '50000000382019052709732678859', out_trade_no: row.out_trade_no, status: 'SUCCESS', amount: { refund: row.refunded, total: row.amount.total, currency: 'CNY' }, reason: '顾客退单', created_at: at, success_time: new Date(Date.parse(at) + 2000).toISOString(), user_received_account: '支付用户零钱' }];
   };
 
+  const history = fakeHistory(() => data.callbacks);
+
   const commands: Commands = {
     ...labCommands(),
     appState: async () => app(),
@@ -152,13 +155,15 @@ export function fake(options: FakeOptions = {}): FakeBackend {
       if (!found) throw refusal('CALLBACK_NOT_FOUND', `没有回调 ${id}`, `There is no callback ${id}`);
       throw refusal('AMOUNT_DIFFERS', '金额仍然不一致，没有采用', 'The amounts still differ; it was not applied');
     },
-    callbackList: async (m, filter) =>
-      page<Callback>(
-        data.callbacks.filter((c) => c.merchant === (m ?? c.merchant) && (!filter.verdict || c.verdict === filter.verdict) && (!filter.out_trade_no || c.out_trade_no?.includes(filter.out_trade_no))),
-        (c) => c.id,
-        filter.limit ?? 50,
-        filter.after ?? null,
-      ),
+    callbackList: async (m, filter) => page<Callback>(history.list(m, filter), (c) => c.id, filter.limit ?? 50, filter.after ?? null),
+    callbackLanes: async (m, filter) => page<CallbackLane>(history.lanes(m, filter), (lane) => lane.deliveries.at(-1)?.id ?? '', filter.limit ?? 50, filter.after ?? null),
+    callbackCauses: async (m) => history.causes(m),
+    callbackExport: async (id, form) => {
+      const found = data.callbacks.find((c) => c.id === id);
+      if (!found) throw refusal('CALLBACK_NOT_FOUND', `没有回调 ${id}`, `There is no callback ${id}`);
+      const text = `${form} of ${id}\n${found.body}`;
+      return { file_name: `${id}.txt`, media_type: 'text/plain', text, base64: base64Of(text) };
+    },
     callbackShow: async (id) => {
       const found = data.callbacks.find((c) => c.id === id);
       if (!found) throw refusal('CALLBACK_NOT_FOUND', `没有回调 ${id}`, `There is no callback ${id}`);

@@ -64,6 +64,16 @@ export function actions(desk: Desk): Action[] {
     if (!unpaid && orders.refundable > 0 && (open.state === 'SUCCESS' || open.state === 'REFUND')) act('order-refund', t.order.refund, 'r', () => (orders.refunding = true));
     if (unpaid && open.state !== 'CREATED') act('order-close', t.order.closeOrder, 'c', () => void orders.close());
   }
+  const { callbacks } = desk;
+  if (view.screen === 'callbacks') {
+    const h = t.history;
+    const show = (id: 'list' | 'lanes' | 'causes', key?: string) => list.push({ id: `callbacks-${id}`, group: 'list', name: `${t.nav.callbacks} · ${h.views[id]}`, key, run: () => callbacks.show(id) });
+    show('list', callbacks.shown === 'list' ? undefined : 'v');
+    show('lanes', callbacks.shown === 'list' ? 'v' : undefined);
+    show('causes');
+    if (callbacks.selected !== null) list.push({ id: 'callback-mark', group: 'list', name: callbacks.marked === callbacks.selected ? h.compare.unmark : h.compare.mark, key: 'm', run: () => callbacks.mark() });
+    if (callbacks.marked !== null && callbacks.selected !== null && callbacks.marked !== callbacks.selected) list.push({ id: 'callback-compare', group: 'list', name: h.compare.with(callbacks.marked), key: 'c', run: () => void callbacks.compare() });
+  }
   list.push(
     ...(['doctor', 'playground', 'keys'] as const).map((tab): Action => ({ id: `bench-${tab}`, group: 'go', name: `${t.nav.signatures} · ${t.lab.tabs[tab]}`, run: () => desk.bench.show(tab) })),
     { id: 'certify', group: 'go', name: t.lab.certify.title, run: () => desk.certify.show() },
@@ -159,10 +169,17 @@ function move(desk: Desk, step: number): boolean {
     return no !== undefined;
   }
   if (view.screen === 'callbacks') {
-    const id = next(
-      callbacks.feed.rows.map((callback) => callback.id),
-      callbacks.selected,
-    );
+    const lane = callbacks.lanes.rows.find((it) => it.deliveries.some((delivery) => delivery.id === callbacks.selected));
+    const id =
+      callbacks.shown === 'lanes'
+        ? next(
+            callbacks.lanes.rows.flatMap((it) => it.deliveries.at(-1)?.id ?? []),
+            lane?.deliveries.at(-1)?.id ?? null,
+          )
+        : next(
+            callbacks.feed.rows.map((callback) => callback.id),
+            callbacks.selected,
+          );
     if (id && id !== callbacks.selected) void callbacks.open(id);
     return id !== undefined;
   }

@@ -1,5 +1,6 @@
 // English, complete: the type check fails if a word of zh.ts is missing here.
 
+import { history } from './history.en';
 import { lab } from './lab.en';
 import type { zh } from './zh';
 
@@ -7,6 +8,7 @@ const n = (count: number) => count.toLocaleString('en-GB');
 const s = (count: number, one: string, many = `${one}s`) => `${n(count)} ${count === 1 ? one : many}`;
 
 export const en: typeof zh = {
+  history,
   lab,
   app: { name: 'Guitai', loading: 'Opening…', noMerchant: 'No merchant yet. Add one, and orders, callbacks and signatures appear here.' },
   nav: { overview: 'Overview', orders: 'Orders', callbacks: 'Callbacks', signatures: 'Signatures', sandbox: 'Sandbox', settings: 'Settings' },
@@ -325,6 +327,17 @@ export const en: typeof zh = {
     state_allows: "The order's state allows it",
   },
   reasons: {
+    header_missing: 'headers missing',
+    header_repeated: 'header repeated',
+    signature_type_unknown: 'unknown signature type',
+    timestamp_malformed: 'malformed time stamp',
+    timestamp_stale: 'stale time stamp',
+    serial_unknown: 'unknown serial',
+    signature_malformed: 'signature is no base64',
+    signature_mismatch: 'signature does not fit',
+    store_busy: 'store busy',
+    store_locked: 'store locked',
+    disk_full: 'disk full',
     probe: 'signature probe',
     duplicate: 'sent before',
     not_understood: 'not understood',

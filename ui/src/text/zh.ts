@@ -1,10 +1,12 @@
 // The words of the window, in the first language. English (`en.ts`) must have every one of them.
 
+import { history } from './history.zh';
 import { lab } from './lab.zh';
 
 const n = (count: number) => count.toLocaleString('zh-CN');
 
 export const zh = {
+  history,
   lab,
   app: { name: '柜台', loading: '正在打开…', noMerchant: '还没有商户。添加一个，订单、回调和签名就会出现在这里。' },
   nav: { overview: '总览', orders: '订单', callbacks: '回调', signatures: '签名', sandbox: '沙箱', settings: '设置' },
@@ -323,6 +325,17 @@ export const zh = {
     state_allows: '订单状态允许',
   } as Record<string, string>,
   reasons: {
+    header_missing: '签名头不全',
+    header_repeated: '签名头重复',
+    signature_type_unknown: '签名类型不支持',
+    timestamp_malformed: '时间戳不是数字',
+    timestamp_stale: '时间戳过期',
+    serial_unknown: '序列号不认识',
+    signature_malformed: '签名不是 base64',
+    signature_mismatch: '签名不符',
+    store_busy: '存储繁忙',
+    store_locked: '存储被占用',
+    disk_full: '磁盘已满',
     probe: '签名探测',
     duplicate: '重复通知',
     not_understood: '看不懂的通知',

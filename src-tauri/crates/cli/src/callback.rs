@@ -9,7 +9,7 @@ use crate::out::{Out, Table, Tone, money, plain, time, visible};
 use crate::replay::{self, ReplayArgs};
 use crate::text::Language;
 use clap::{Args, Subcommand, ValueEnum};
-use guitai_console::wire::{Callback, CallbackDossier, Page, Verdict};
+use guitai_console::wire::{Callback, CallbackCause, CallbackDossier, CallbackForm, Page, Verdict};
 use guitai_console::{CallbackFilter, CallbackWait, Replay};
 use serde::Serialize;
 
@@ -35,8 +35,13 @@ pub enum CallbackCommand {
         after_help = "Example:\n  guitai callback wait --out-trade-no 20261124183712 --timeout 30 --expect verdict=applied --expect trade_state=SUCCESS"
     )]
     Wait(WaitArgs),
-    /// Print all deliveries that the filters let through, as CSV or JSON lines
-    #[command(after_help = "Example:\n  guitai callback export --format jsonl > callbacks.jsonl")]
+    /// Count deliveries by what came of them and why, the commonest first
+    #[command(after_help = "Example:\n  guitai callback causes")]
+    Causes,
+    /// Print all deliveries that the filters let through, as CSV or JSON lines; or copy one out, as cURL, HAR, raw HTTP or a fixture
+    #[command(
+        after_help = "Example:\n  guitai callback export --format jsonl > callbacks.jsonl\n  guitai callback export cb_42 --as curl --to http://127.0.0.1:8080/notify | sh"
+    )]
     Export(ExportArgs),
 }
 
@@ -50,13 +55,59 @@ pub struct IdArg {
 
 /// Which deliveries.
 #[derive(Debug, Args)]
-pub struct FilterArgs {
-    /// What came of it
+pub struct WhichArgs {
+    /// What came of it; may be given several times
     #[arg(long, value_enum, value_name = "V")]
-    verdict: Option<VerdictArg>,
+    verdict: Vec<VerdictArg>,
+    /// Why, such as probe or amount_matches; may be given several times
+    #[arg(long, value_name = "SLUG")]
+    reason: Vec<String>,
+    /// Of one kind, such as REFUND.SUCCESS
+    #[arg(long, value_name = "EVENT")]
+    event_type: Option<String>,
     /// Of one order
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     out_trade_no: Option<String>,
+    /// From one address
+    #[arg(long, value_name = "IP")]
+    source: Option<String>,
+    /// Received at or after: RFC 3339, or a day in Beijing time
+    #[arg(long, value_name = "T")]
+    since: Option<String>,
+    /// Received before: RFC 3339, or to the end of a day in Beijing time
+    #[arg(long, value_name = "T")]
+    until: Option<String>,
+    /// Words of the decrypted content, or the beginning of a number
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    search: Option<String>,
+    /// Leave out duplicates
+    #[arg(long)]
+    folded: bool,
+}
+
+impl WhichArgs {
+    fn filter(self, limit: u32, after: Option<String>) -> CallbackFilter {
+        CallbackFilter {
+            verdicts: self.verdict.into_iter().map(Verdict::from).collect(),
+            reasons: self.reason,
+            event_type: self.event_type,
+            out_trade_no: self.out_trade_no,
+            source: self.source,
+            since: self.since,
+            until: self.until,
+            search: self.search,
+            folded: self.folded,
+            limit,
+            after,
+        }
+    }
+}
+
+/// Which deliveries, a page of them.
+#[derive(Debug, Args)]
+pub struct FilterArgs {
+    #[command(flatten)]
+    which: WhichArgs,
     /// How many at most
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=500))]
     limit: u32,
@@ -89,18 +140,47 @@ fn field_and_value(text: &str) -> Result<(String, String), String> {
 /// What an export takes.
 #[derive(Debug, Args)]
 pub struct ExportArgs {
-    /// How it is written
+    /// Only this delivery, copied out
+    #[arg(value_name = "ID", conflicts_with_all = ["format", "verdict", "reason", "event_type", "out_trade_no", "source", "since", "until", "search", "folded", "limit"])]
+    id: Option<String>,
+    /// As what the one is copied out [default: curl]
+    #[arg(long = "as", value_enum, value_name = "FORM", requires = "id")]
+    form: Option<FormArg>,
+    /// Where the cURL command sends it [default: this desk's own listener]
+    #[arg(long, value_name = "URL", requires = "id")]
+    to: Option<String>,
+    /// How the list is written
     #[arg(long, value_enum, default_value_t = Format::Jsonl)]
     format: Format,
-    /// What came of it
-    #[arg(long, value_enum, value_name = "V")]
-    verdict: Option<VerdictArg>,
-    /// Of one order
-    #[arg(long, value_name = "N", allow_hyphen_values = true)]
-    out_trade_no: Option<String>,
+    #[command(flatten)]
+    which: WhichArgs,
     /// How many at most [default: all]
     #[arg(long, value_name = "N")]
     limit: Option<u32>,
+}
+
+/// As what one delivery is copied out.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum FormArg {
+    /// A curl command for a POSIX shell
+    Curl,
+    /// An HTTP archive (HAR 1.2)
+    Har,
+    /// The request as it stood on the wire
+    Http,
+    /// A JSON fixture for a test: the request, and what to expect of it
+    Fixture,
+}
+
+impl From<FormArg> for CallbackForm {
+    fn from(form: FormArg) -> Self {
+        match form {
+            FormArg::Curl => CallbackForm::Curl,
+            FormArg::Har => CallbackForm::Har,
+            FormArg::Http => CallbackForm::Http,
+            FormArg::Fixture => CallbackForm::Fixture,
+        }
+    }
 }
 
 /// The verdicts, as they are written on the command line.
@@ -139,17 +219,38 @@ struct Shown {
     replays: Vec<Replay>,
 }
 
+/// Deliveries by what came of them.
+#[derive(Serialize)]
+struct Causes<'c> {
+    items: &'c [CallbackCause],
+}
+
+fn causes_table(out: &Out, causes: &[CallbackCause]) -> String {
+    if causes.is_empty() {
+        return out.pick("没有回调。", "No callbacks.").to_owned();
+    }
+    let mut table = Table::new(match out.language() {
+        Language::Zh => &["结论", "原因", ">次数", "最近一次", "下一步"],
+        Language::En => &["VERDICT", "REASON", ">COUNT", "NEWEST", "NEXT"],
+    });
+    for cause in causes {
+        table.row(vec![
+            verdict(out, cause.verdict),
+            plain(cause.reason.clone().unwrap_or_default()),
+            plain(cause.deliveries.to_string()),
+            plain(&cause.newest_id),
+            plain(cause.fix.as_ref().map(|fix| out.language().say(fix).to_owned()).unwrap_or_default()),
+        ]);
+    }
+    table.render(out)
+}
+
 /// Does what `command` asks and prints what came of it.
 pub async fn run(context: &Context, command: CallbackCommand) -> Done {
     let (out, m) = (&context.out, context.merchant());
     match command {
         CallbackCommand::List(args) => {
-            let filter = CallbackFilter {
-                verdict: args.verdict.map(Verdict::from),
-                out_trade_no: args.out_trade_no,
-                limit: args.limit,
-                after: args.after,
-            };
+            let filter = args.which.filter(args.limit, args.after);
             let page = desk::with(context, async |console| Ok(console.callback_list(m, filter).await?)).await?;
             out.document(&page, || table(out, &page));
         }
@@ -171,14 +272,20 @@ pub async fn run(context: &Context, command: CallbackCommand) -> Done {
             let dossier = desk::with(context, async |console| Ok(console.callback_wait(m, wait).await?)).await?;
             out.document(&dossier, || line(out, &dossier.callback));
         }
+        CallbackCommand::Causes => {
+            let causes = desk::with(context, async |console| Ok(console.callback_causes(m).await?)).await?;
+            out.document(&Causes { items: &causes }, || causes_table(out, &causes));
+        }
         CallbackCommand::Replay(args) => replay::run(context, args).await?,
         CallbackCommand::Export(args) => {
-            let filter = CallbackFilter {
-                verdict: args.verdict.map(Verdict::from),
-                out_trade_no: args.out_trade_no,
-                limit: export::PAGE,
-                after: None,
-            };
+            if let Some(id) = args.id {
+                let form = args.form.map_or(CallbackForm::Curl, CallbackForm::from);
+                let to = args.to.as_deref();
+                let copy =
+                    desk::with(context, async |console| Ok(console.callback_export(&id, form, to).await?)).await?;
+                return export::copy(context, &copy);
+            }
+            let filter = args.which.filter(export::PAGE, None);
             let most = args.limit.unwrap_or(u32::MAX);
             desk::with(context, async |console| export::callbacks(context, console, filter, args.format, most).await)
                 .await?;

@@ -5,8 +5,10 @@
 
 use crate::Context;
 use crate::failure::{Done, Failure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use clap::ValueEnum;
-use guitai_console::wire::{Callback, Order, Page};
+use guitai_console::wire::{Callback, CallbackCopy, Order, Page};
 use guitai_console::{CallbackFilter, Console, OrderFilter};
 use serde::Serialize;
 
@@ -118,6 +120,13 @@ pub async fn callbacks(
             return Ok(());
         }
     }
+}
+
+/// Prints one delivery that was copied out, byte for byte.
+pub fn copy(context: &Context, copy: &CallbackCopy) -> Done {
+    let bytes = STANDARD.decode(&copy.base64).unwrap_or_else(|_| copy.text.clone().into_bytes());
+    context.out.bytes(&bytes);
+    Ok(())
 }
 
 struct Sheet<'a> {

@@ -268,6 +268,66 @@ pub struct Callback {
     /// The first delivery of the same notification or payment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_id: Option<String>,
+    /// In a folded list: how many duplicates of it are left out; 100 means 100 or more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<u32>,
+}
+
+/// The deliveries of one order; or of one notification whose order isn't known; or, with neither, those without a number.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Type)]
+pub struct CallbackLane {
+    /// The order.
+    pub out_trade_no: Option<String>,
+    /// The notification, where the order isn't known.
+    pub notification_id: Option<String>,
+    /// Oldest first; the newest 100.
+    pub deliveries: Vec<Callback>,
+    /// There are older ones that are left out.
+    pub more: bool,
+}
+
+/// How many deliveries came to one end, and what that end means.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Type)]
+pub struct CallbackCause {
+    /// The end.
+    pub verdict: Verdict,
+    /// Slug of the reason, where there is one.
+    pub reason: Option<String>,
+    /// How many. Of rejected ones the newest 1,000 are kept and counted.
+    pub deliveries: u32,
+    /// The newest of them (it may be gone from the quarantine).
+    pub newest_id: String,
+    /// Why, for people.
+    pub why: Option<Bilingual>,
+    /// What to do, for people.
+    pub fix: Option<Bilingual>,
+}
+
+/// As what a delivery is copied out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[serde(rename_all = "lowercase")]
+pub enum CallbackForm {
+    /// A `curl` command for a POSIX shell.
+    Curl,
+    /// An HTTP archive 1.2 with this one exchange.
+    Har,
+    /// The request as it stood on the wire.
+    Http,
+    /// A JSON fixture for a test: the request, what to expect of it, and when it was fresh.
+    Fixture,
+}
+
+/// A delivery in the form that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct CallbackCopy {
+    /// A name for the file.
+    pub file_name: String,
+    /// What it is.
+    pub media_type: String,
+    /// As text; bytes that are no UTF-8 are U+FFFD.
+    pub text: String,
+    /// The exact bytes.
+    pub base64: String,
 }
 
 /// One delivery with all that was received, checked and found.
@@ -812,12 +872,33 @@ pub struct OrderTotals {
 /// Which deliveries, newest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Type)]
 pub struct CallbackFilter {
-    /// Only of this verdict.
+    /// Only of these verdicts; empty: of all.
     #[serde(default)]
-    pub verdict: Option<Verdict>,
+    pub verdicts: Vec<Verdict>,
+    /// Only for these reasons (slugs); empty: for any and none.
+    #[serde(default)]
+    pub reasons: Vec<String>,
+    /// Only of this kind, such as `REFUND.SUCCESS`.
+    #[serde(default)]
+    pub event_type: Option<String>,
     /// Only of this order.
     #[serde(default)]
     pub out_trade_no: Option<String>,
+    /// Only from this address.
+    #[serde(default)]
+    pub source: Option<String>,
+    /// Received at or after: RFC 3339, or a day in Beijing time.
+    #[serde(default)]
+    pub since: Option<String>,
+    /// Received before: RFC 3339, or to the end of a day in Beijing time.
+    #[serde(default)]
+    pub until: Option<String>,
+    /// Words of the decrypted content; or a number of order, transaction or notification, or its beginning.
+    #[serde(default)]
+    pub search: Option<String>,
+    /// Duplicates are left out; the first of them says how many there are.
+    #[serde(default)]
+    pub folded: bool,
     /// Rows of a page: 1 to 500; 0 means 50.
     #[serde(default)]
     pub limit: u32,

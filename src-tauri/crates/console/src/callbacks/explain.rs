@@ -16,7 +16,12 @@ pub(super) fn reason(row: &CallbackRow, raw: &CallbackRaw) -> Option<(Bilingual,
             both("检查磁盘，从备份恢复，并查询相关订单。", "Check the disk, restore a backup, and query the order."),
         ));
     }
-    let words = match row.reason.as_deref()? {
+    meaning(row.reason.as_deref()?)
+}
+
+/// What a reason means, and what to do about it; `None` for one that this version doesn't know.
+pub(super) fn meaning(reason: &str) -> Option<(Bilingual, Bilingual)> {
+    let words = match reason {
         "header_missing" => [
             "缺少签名所需的 Wechatpay-* 请求头，不能证明来自微信支付。",
             "A Wechatpay-* header that the signature needs is missing, so nothing shows that WeChat Pay sent it.",

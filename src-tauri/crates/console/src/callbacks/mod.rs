@@ -1,9 +1,11 @@
 //! Deliveries: taken in, judged and kept in one transaction before they are answered; listed, shown, applied by hand.
 //!
-//! `judge` decides what a delivery is and what it changes, `explain` says it to people. Routes and sockets are the
-//! listener's.
+//! `judge` decides what a delivery is and what it changes, `explain` says it to people, `history` lists and sums up what was
+//! kept, `export` copies one out. Routes and sockets are the listener's.
 
 mod explain;
+mod export;
+mod history;
 mod judge;
 mod wait;
 
@@ -13,11 +15,11 @@ use crate::console::{Console, Desk};
 use crate::forward;
 use crate::gateway::signed_text;
 use crate::merchants::Profile;
-use crate::orders::{callback_id, no_cursor, page_size, parse_id, shown_callback};
+use crate::orders::{parse_id, shown_callback};
 use crate::problem;
-use crate::store::{CallbackQuery, CallbackRaw, CallbackRow, StoreError, Tx};
+use crate::store::{CallbackRaw, CallbackRow, StoreError, Tx};
 use crate::visible;
-use crate::wire::{Callback, CallbackDossier, CallbackFilter, Check, Event, Page, Problem, SignedText, Verdict};
+use crate::wire::{Callback, CallbackDossier, Check, Event, Problem, SignedText, Verdict};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use judge::Judged;
@@ -131,28 +133,6 @@ impl Console {
                 desk.not_kept(merchant, received_at, status, reason)
             }
         }
-    }
-
-    /// A page of deliveries, newest first; rejected ones too.
-    ///
-    /// # Errors
-    /// `INVALID_FIELD` for a cursor that is none; `NO_MERCHANT`, `MERCHANT_NOT_FOUND`; the store's.
-    pub async fn callback_list(&self, m: Option<&str>, filter: CallbackFilter) -> Result<Page<Callback>, Problem> {
-        let profile = self.desk.merchants.get(m).await?;
-        let query = CallbackQuery {
-            mchid: profile.mchid.to_string(),
-            verdict: filter.verdict,
-            out_trade_no: filter.out_trade_no,
-            limit: page_size(filter.limit),
-            after: filter
-                .after
-                .as_deref()
-                .map(|text| parse_id(text, "cb_").ok_or_else(|| no_cursor(text)))
-                .transpose()?,
-        };
-        let (rows, more) = self.desk.store.read(move |view| view.callbacks(&query)).await?;
-        let next = rows.last().filter(|_| more).map(|row| callback_id(row.id));
-        Ok(Page { items: rows.iter().map(shown_callback).collect(), next })
     }
 
     /// One delivery with all that was received, checked and found. Looking at a held one takes it off the pile of those
@@ -298,6 +278,7 @@ impl Desk {
             latency_ms: millis_between(received_at, self.outside.now()),
             amount: None,
             first_id: None,
+            repeats: None,
         };
         self.announce(&callback);
         Receipt { callback: Some(callback), http_status, body: fail_body(http_status) }

@@ -7,7 +7,7 @@ use crate::gateway::stand::{APPID, By, MCHID, api_v3_key, fixture, sound, then};
 use crate::listener::ListenOptions;
 use crate::outside::Outside;
 use crate::secret::Secret;
-use crate::wire::{Dossier, MerchantPatch, Order, OrderInput};
+use crate::wire::{CallbackFilter, Dossier, MerchantPatch, Order, OrderInput};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use wechatpay::keys::{ApiV3Key, PrivateKey};
@@ -351,7 +351,7 @@ async fn undecryptable_is_a_500_until_the_key_is_mended() {
     // one comes again by itself, one is applied by hand
     let again = shop.receive(&body("GT000001")).await.callback.expect("kept");
     assert_eq!(again.verdict, Verdict::Applied);
-    let filter = CallbackFilter { verdict: Some(Verdict::Failed), ..CallbackFilter::default() };
+    let filter = CallbackFilter { verdicts: vec![Verdict::Failed], ..CallbackFilter::default() };
     let failed = shop.console.callback_list(None, filter).await.expect("listed").items;
     assert_eq!(failed.len(), 2);
     let newest = failed.first().expect("the second order's");

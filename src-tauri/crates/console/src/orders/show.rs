@@ -91,6 +91,7 @@ pub(crate) fn shown_callback(row: &CallbackRow) -> Callback {
         latency_ms: row.latency_ms,
         amount: row.amount,
         first_id: row.first_id.map(callback_id),
+        repeats: None,
     }
 }
 

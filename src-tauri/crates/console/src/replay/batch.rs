@@ -267,21 +267,21 @@ impl Console {
         loop {
             let query = CallbackQuery {
                 mchid: mchid.clone(),
-                verdict,
+                verdicts: verdict.into_iter().collect(),
                 out_trade_no: out_trade_no.clone(),
                 limit: PAGE,
                 after,
                 ..CallbackQuery::default()
             };
-            let (rows, more) = self.desk.store.read(move |view| view.callbacks(&query)).await?;
+            let (rows, next) = self.desk.store.read(move |view| view.callbacks(&query)).await?;
             for row in &rows {
                 found.add(row.id, row.received_at.as_second());
             }
             if found.ids.len() > MOST {
                 return Err(too_many(found.ids.len()));
             }
-            after = rows.last().map(|row| row.id);
-            if !more || after.is_none() {
+            after = next;
+            if after.is_none() {
                 break;
             }
         }

@@ -1,10 +1,10 @@
 //! Rows of deliveries: what lists read in one table, what came over the wire in another, and the quarantine's bound.
+//! How they are searched and summed up is in `history`.
 
 use super::columns::{from_json, instant, json, millis};
-use super::{StoreError, Tx, View};
+use super::{CallbackQuery, StoreError, Tx, View, words};
 use crate::wire::{Check, Verdict};
-use rusqlite::types::Value;
-use rusqlite::{OptionalExtension, Row, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use sha2::{Digest, Sha256};
 use wechatpay::time::Timestamp;
 
@@ -42,17 +42,7 @@ pub(crate) struct CallbackRaw {
     pub(crate) intact: bool,
 }
 
-/// A page of deliveries, newest first.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct CallbackQuery {
-    pub(crate) mchid: String,
-    pub(crate) verdict: Option<Verdict>,
-    pub(crate) out_trade_no: Option<String>,
-    pub(crate) limit: usize,
-    pub(crate) after: Option<i64>,
-}
-
-const COLUMNS: &str = "id, merchant, mchid, received_at, verdict, reason, http_status, latency_ms, notification_id, \
+pub(super) const COLUMNS: &str = "id, merchant, mchid, received_at, verdict, reason, http_status, latency_ms, notification_id, \
     event_type, out_trade_no, amount, order_id, first_id";
 
 pub(super) fn verdict_name(verdict: Verdict) -> &'static str {
@@ -71,7 +61,7 @@ pub(super) fn verdict_named(name: &str) -> Option<Verdict> {
         .find(|verdict| verdict_name(*verdict) == name)
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<CallbackRow> {
+pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<CallbackRow> {
     let verdict: String = row.get(4)?;
     Ok(CallbackRow {
         id: row.get(0)?,
@@ -91,32 +81,29 @@ fn read(row: &Row<'_>) -> rusqlite::Result<CallbackRow> {
     })
 }
 
-impl View<'_> {
-    /// A page, and whether there are more.
-    pub(crate) fn callbacks(&self, query: &CallbackQuery) -> Result<(Vec<CallbackRow>, bool), StoreError> {
-        let mut sql = format!("SELECT {COLUMNS} FROM callbacks WHERE mchid = ?");
-        let mut values: Vec<Value> = vec![query.mchid.clone().into()];
-        if let Some(verdict) = query.verdict {
-            sql.push_str(" AND verdict = ?");
-            values.push(verdict_name(verdict).to_owned().into());
-        }
-        if let Some(out_trade_no) = &query.out_trade_no {
-            sql.push_str(" AND out_trade_no = ?");
-            values.push(out_trade_no.clone().into());
-        }
-        if let Some(after) = query.after {
-            sql.push_str(" AND id < ?");
-            values.push(after.into());
-        }
-        sql.push_str(" ORDER BY id DESC LIMIT ?");
-        values.push(i64::try_from(query.limit).unwrap_or(i64::MAX).saturating_add(1).into());
-        let mut rows = self.conn.prepare_cached(&sql)?;
-        let mut found: Vec<CallbackRow> = rows.query_map(params_from_iter(values), read)?.collect::<Result<_, _>>()?;
-        let more = found.len() > query.limit;
-        found.truncate(query.limit);
-        Ok((found, more))
+/// Keeps the words of what was decrypted, for the search.
+fn remember(connection: &Connection, id: i64, content: &[u8]) -> Result<(), StoreError> {
+    let found = words::of_content(content);
+    if !found.is_empty() {
+        connection
+            .prepare_cached("INSERT INTO callback_words (rowid, words) VALUES (?1, ?2)")?
+            .execute(params![id, found.join(" ")])?;
     }
+    Ok(())
+}
 
+/// Keeps the words of everything that was decrypted before there was an index of words.
+pub(super) fn remember_all(connection: &Connection) -> Result<(), StoreError> {
+    let mut rows =
+        connection.prepare("SELECT id, decrypted FROM callback_raw WHERE decrypted IS NOT NULL ORDER BY id")?;
+    let mut rows = rows.query([])?;
+    while let Some(row) = rows.next()? {
+        remember(connection, row.get(0)?, row.get_ref(1)?.as_blob().unwrap_or_default())?;
+    }
+    Ok(())
+}
+
+impl View<'_> {
     /// An order's deliveries, oldest first; the newest 500 where there are more.
     pub(crate) fn callbacks_of(&self, mchid: &str, out_trade_no: &str) -> Result<Vec<CallbackRow>, StoreError> {
         let query = CallbackQuery {
@@ -239,6 +226,9 @@ impl Tx<'_> {
                 Sha256::digest(&raw.body).as_slice(),
                 decrypted,
             ])?;
+        if let Some(content) = decrypted {
+            remember(self.conn, id, content)?;
+        }
         if row.verdict == Verdict::Rejected {
             self.conn
                 .prepare_cached(
@@ -276,10 +266,15 @@ impl Tx<'_> {
                 row.first_id,
                 json(&checks)?,
             ])?;
-        if decrypted.is_some() {
-            self.conn
-                .prepare_cached("UPDATE callback_raw SET decrypted = ?2 WHERE id = ?1")?
-                .execute(params![id, decrypted])?;
+        if let Some(content) = decrypted {
+            // its words are kept once, with the first content
+            let new = self
+                .conn
+                .prepare_cached("UPDATE callback_raw SET decrypted = ?2 WHERE id = ?1 AND decrypted IS NULL")?
+                .execute(params![id, content])?;
+            if new > 0 {
+                remember(self.conn, id, content)?;
+            }
         }
         Ok(())
     }

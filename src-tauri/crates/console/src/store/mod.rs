@@ -13,6 +13,7 @@ mod combines;
 mod error;
 mod exchanges;
 mod forwards;
+mod history;
 mod journal;
 mod merchants;
 mod open;
@@ -24,16 +25,18 @@ mod schema;
 mod search;
 mod settings;
 mod summary;
+mod words;
 mod writer;
 
 pub(crate) use api::OrderKey;
 pub(crate) use bills::{BillLineRow, BillRow, Told};
-pub(crate) use callbacks::{CallbackQuery, CallbackRaw, CallbackRow};
+pub(crate) use callbacks::{CallbackRaw, CallbackRow};
 pub(crate) use catalog::CatalogRow;
 pub(crate) use combines::CombineRow;
 pub(crate) use error::StoreError;
 pub(crate) use exchanges::{ExchangeRaw, ExchangeRow, NewExchange};
 pub(crate) use forwards::{ForwardClaim, ForwardQuery, ForwardRow};
+pub(crate) use history::CallbackQuery;
 pub(crate) use journal::JournalRow;
 pub(crate) use merchants::{MerchantRow, PlatformRow, SealedRow, VaultRow};
 pub(crate) use order_list::{OrderCursor, OrderQuery, OrderSums};
@@ -180,6 +183,8 @@ impl Inner {
     }
 }
 
+#[cfg(test)]
+mod history_tests;
 #[cfg(test)]
 mod order_list_tests;
 #[cfg(test)]

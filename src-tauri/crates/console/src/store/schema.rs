@@ -16,7 +16,11 @@ const STEPS: &[&[&str]] = &[
     &[include_str!("schema_7.sql")],
     &[include_str!("schema_8.sql")],
     &[include_str!("schema_9.sql")],
+    &[include_str!("schema_10.sql")],
 ];
+
+/// What a step can't say in SQL: the version that it makes, and what fills its tables from what is there.
+const FILLS: &[(i64, fn(&Connection) -> Result<(), StoreError>)] = &[(10, super::callbacks::remember_all)];
 
 /// The newest schema that this program knows.
 pub(super) const NEWEST: i64 = STEPS.len() as i64;
@@ -34,6 +38,9 @@ pub(super) fn migrate(connection: &mut Connection, file: &Path) -> Result<(), St
         for text in *step {
             transaction.execute_batch(text)?;
         }
+    }
+    for (_, fill) in FILLS.iter().filter(|(step, _)| *step > found) {
+        fill(&transaction)?;
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", NEWEST)?;
@@ -83,4 +90,14 @@ pub(super) fn back_up(connection: &Connection, file: &Path) -> Result<(), StoreE
         return Err(StoreError::Damaged(verdict));
     }
     std::fs::rename(&part, &whole).map_err(refused)
+}
+
+/// A fresh file as an older program left it: a step of the past, for tests of what came after.
+#[cfg(test)]
+pub(super) fn as_of(connection: &Connection, step: usize) -> Result<(), StoreError> {
+    for text in STEPS.iter().take(step).flat_map(|texts| texts.iter()) {
+        connection.execute_batch(text)?;
+    }
+    connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+    Ok(connection.pragma_update(None, "user_version", step as i64)?)
 }

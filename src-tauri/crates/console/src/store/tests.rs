@@ -310,8 +310,8 @@ async fn the_quarantine_keeps_the_newest_thousand() {
         .await
         .expect("writes");
     let query = CallbackQuery { mchid: MCHID.to_owned(), limit: 2_000, ..CallbackQuery::default() };
-    let (rows, more) = store.read(move |view| view.callbacks(&query)).await.expect("reads");
-    assert!(!more);
+    let (rows, next) = store.read(move |view| view.callbacks(&query)).await.expect("reads");
+    assert_eq!(next, None);
     assert_eq!(rows.iter().filter(|row| row.verdict == Verdict::Rejected).count(), 1_000);
     assert_eq!(rows.iter().filter(|row| row.verdict == Verdict::Held).count(), 1, "the genuine one stays");
     assert_eq!(rows.first().map(|row| row.received_at), Some(at(1_049)), "the newest stays");
