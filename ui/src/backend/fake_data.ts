@@ -168,7 +168,7 @@ const LADDER = ['headers_present', 'timestamp_fresh', 'serial_known', 'signature
 
 const FAILED_AT: Record<string, { reason: string; why: [string, string]; fix: [string, string]; found: string }> = {
   signature_valid: {
-    reason: 'signature_valid',
+    reason: 'signature_mismatch',
     found: 'RSA-SHA256 over 1,052 bytes does not match',
     why: ['签名与收到的字节不符：内容在路上被改过，或者不是微信支付签的。', 'The signature does not fit the bytes that came: they were changed on the way, or WeChat Pay did not sign them.'],
     fix: ['不要采用。确认前面没有代理改写请求体；真正的通知会再来。', 'Leave it unapplied. Make sure no proxy rewrites bodies; a genuine notification comes again.'],
@@ -180,10 +180,16 @@ const FAILED_AT: Record<string, { reason: string; why: [string, string]; fix: [s
     fix: ['不用做什么：已经正确拒绝。', 'Nothing to do: it was refused, as it should be.'],
   },
   timestamp_fresh: {
-    reason: 'timestamp_fresh',
+    reason: 'timestamp_stale',
     found: '612 s old, 300 s allowed',
     why: ['时间戳已过去 612 秒：可能是重放，或者本机时钟不准。', 'The time stamp is 612 seconds old: a replay, or this clock is wrong.'],
     fix: ['核对系统时间；时钟正确就不必理会。', 'Check the system time; if it is right, ignore this one.'],
+  },
+  serial_known: {
+    reason: 'serial_unknown',
+    found: '3775B6A45ACD588826D15E583A95F5DD',
+    why: ['没有这个序列号的平台证书或公钥。', 'No platform certificate or public key with this serial is known.'],
+    fix: ['程序已去下载新证书，微信支付重发时会再验。', 'Fresh certificates are being fetched; the retry is judged by them.'],
   },
   amount_matches: {
     reason: 'amount_matches',
@@ -200,7 +206,7 @@ const FAILED_AT: Record<string, { reason: string; why: [string, string]; fix: [s
 };
 
 /** A delivery for an order. `fails` names the rung that fails. */
-export function callbackOf(random: () => number, id: string, order: Order, at: number, verdict: Verdict, fails?: keyof typeof FAILED_AT, firstId?: string): CallbackDossier {
+export function callbackOf(random: () => number, id: string, order: Order, at: number, verdict: Verdict, fails?: keyof typeof FAILED_AT, firstId?: string, sameAs?: string | null): CallbackDossier {
   const fault = fails ? FAILED_AT[fails] : undefined;
   const rung = fails === 'probe' ? 'signature_valid' : fails;
   const checks: Check[] = [];
@@ -210,7 +216,7 @@ export function callbackOf(random: () => number, id: string, order: Order, at: n
     if (!ok) break;
   }
   const opened = !rung || LADDER.indexOf(rung) > LADDER.indexOf('resource_decrypts');
-  const notification_id = `${hex(random, 8)}-${hex(random, 4)}-5${hex(random, 3)}-a${hex(random, 3)}-${hex(random, 12)}`;
+  const notification_id = sameAs ?? `${hex(random, 8)}-${hex(random, 4)}-5${hex(random, 3)}-a${hex(random, 3)}-${hex(random, 12)}`;
   const body = JSON.stringify({
     id: notification_id,
     create_time: iso(at - 800),
@@ -341,16 +347,24 @@ export function seed(now: number): Seed {
       if (order.found_by === 'query') exchanges.push(exchangeOf(random, `q${number}`, order, at + 95_000, 'query'));
       if (order.found_by === 'callback') {
         const paidAt = Date.parse(order.success_time ?? '');
-        const first = callbackOf(random, `c${number}`, order, paidAt + 900, 'applied');
+        const first = callbackOf(random, `cb_${number * 100}`, order, paidAt + 900, 'applied');
+        const same = first.notification_id;
         callbacks.push(first);
         order.callback_verdict = 'applied';
-        if (i % 6 === 1) callbacks.push(callbackOf(random, `c${number}d`, order, paidAt + 16_000, 'duplicate', undefined, first.id));
-        if (i % 9 === 2) callbacks.push(callbackOf(random, `c${number}p`, order, paidAt + 4_000, 'rejected', 'probe'));
-        if (i % 11 === 4) callbacks.push(callbackOf(random, `c${number}s`, order, paidAt + 31_000, 'rejected', 'signature_valid'));
-        if (i % 13 === 5) callbacks.push(callbackOf(random, `c${number}t`, order, at + 660_000, 'rejected', 'timestamp_fresh'));
-        if (i % 12 === 7) callbacks.push(callbackOf(random, `c${number}k`, order, paidAt + 300, 'failed', 'resource_decrypts'));
+        const more = (letter: number, after: number, verdict: Verdict, fails?: string, own = false) => callbacks.push(callbackOf(random, `cb_${number * 100 + letter}`, order, paidAt + after, verdict, fails, verdict === 'duplicate' ? first.id : undefined, own ? null : same));
+        if (i % 6 === 1) more(1, 16_000, 'duplicate');
+        if (i % 9 === 2) more(2, 600, 'rejected', 'probe');
+        if (i % 11 === 4) more(3, 31_000, 'rejected', 'signature_valid', true);
+        if (i % 13 === 5) more(4, 660_000, 'rejected', 'timestamp_fresh', true);
+        if (i % 17 === 3) more(9, 100, 'rejected', 'serial_known');
+        if (i % 12 === 7) {
+          // the key was wrong for a while: five noes on the ladder, then the right key, and it comes again
+          for (const [step, due] of [0, 15, 30, 60, 240].entries()) more(50 + step, due * 1000 - 240_000, 'failed', 'resource_decrypts');
+        }
+        if (i % 10 === 6) for (let again = 0; again < 7; again++) more(60 + again, 1200 + again * 40, 'duplicate');
+        if (number % 40 === 9) callbacks.push({ ...callbackOf(random, `cb_${number * 100 + 70}`, order, paidAt + 5_000_000, 'rejected', 'signature_valid'), notification_id: null, event_type: null });
       } else if (state === 'NOTPAY' && i === 0) {
-        callbacks.push(callbackOf(random, `c${number}h`, { ...order, amount: { total: 385, currency: 'CNY' } }, at + 30_000, 'held', 'amount_matches'));
+        callbacks.push(callbackOf(random, `cb_${number * 100 + 80}`, { ...order, amount: { total: 385, currency: 'CNY' } }, at + 30_000, 'held', 'amount_matches'));
         order.callback_verdict = 'held';
       }
     }
