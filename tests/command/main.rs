@@ -9,6 +9,7 @@ mod calls;
 mod canary;
 mod catalog;
 mod demo;
+mod doctor;
 mod manners;
 mod merchants;
 mod orders;

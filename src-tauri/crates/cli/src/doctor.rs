@@ -145,7 +145,7 @@ pub fn run(context: &Context, args: &DoctorArgs) -> Done {
 
 fn request(args: &RequestArgs) -> Result<Diagnosis, Failure> {
     let key = args.key.read()?;
-    let body = optional(args.body.as_deref())?;
+    let body = args.body.as_deref().map(files::read_message).transpose()?;
     let api_v3_key = optional(args.api_v3_key_file.as_deref())?;
     Ok(doctor::request(&RequestInput {
         method: &args.method,
@@ -160,7 +160,7 @@ fn request(args: &RequestArgs) -> Result<Diagnosis, Failure> {
 
 fn notification(args: &NotificationArgs) -> Result<Diagnosis, Failure> {
     let headers = doctor::parse_headers(&files::read(&args.headers)?).map_err(bad_input)?;
-    let body = files::read(&args.body)?;
+    let body = files::read_message(&args.body)?;
     let certificates = args.platform_certificate.iter().map(|path| files::read(path)).collect::<Result<Vec<_>, _>>()?;
     let certificates: Vec<&[u8]> = certificates.iter().map(Vec::as_slice).collect();
     let public_key = optional(args.public_key.as_deref())?;
@@ -252,6 +252,13 @@ fn people(context: &Context, diagnosis: &Diagnosis) -> String {
     );
     for line in diagnosis.sign_string.split('\n') {
         text += &format!("  {}\n", visible(line));
+    }
+    for snippet in diagnosis.snippets {
+        let title = out.pick("取原始报文：", "the raw body in ").to_owned() + snippet.framework;
+        text += &format!("\n{}\n", out.paint(Tone::Faint, &title));
+        for line in snippet.code.lines() {
+            text += &format!("  {line}\n");
+        }
     }
     text
 }

@@ -10,25 +10,37 @@ use zeroize::Zeroizing;
 /// The most that a file named on the command line may hold: 1 MiB, more than any key, body or resource.
 const MOST: u64 = 1 << 20;
 
+/// The most that a message for the doctor may hold: uploads are larger than any other request.
+const MESSAGE: u64 = 32 << 20;
+
 /// The bytes of `path`; `-` is stdin.
 pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    read_up_to(path, MOST)
+}
+
+/// The bytes of a request or notification as it was sent, an upload among them; `-` is stdin.
+pub fn read_message(path: &Path) -> Result<Vec<u8>, Failure> {
+    read_up_to(path, MESSAGE)
+}
+
+fn read_up_to(path: &Path, most: u64) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     if path.as_os_str() == "-" {
-        take(path, &mut std::io::stdin().lock(), &mut bytes)?;
+        take(path, &mut std::io::stdin().lock(), &mut bytes, most)?;
     } else {
         let mut file = File::open(path).map_err(|error| Failure::file(path, &error))?;
         if file.metadata().is_ok_and(|facts| facts.is_dir()) {
             return Err(Failure::file(path, &"it is a folder"));
         }
-        take(path, &mut file, &mut bytes)?;
+        take(path, &mut file, &mut bytes, most)?;
     }
     Ok(bytes)
 }
 
-fn take(path: &Path, from: &mut dyn Read, bytes: &mut Vec<u8>) -> Done {
-    from.take(MOST + 1).read_to_end(bytes).map_err(|error| Failure::file(path, &error))?;
-    if bytes.len() as u64 > MOST {
-        return Err(Failure::file(path, &"it holds more than 1 MiB"));
+fn take(path: &Path, from: &mut dyn Read, bytes: &mut Vec<u8>, most: u64) -> Done {
+    from.take(most + 1).read_to_end(bytes).map_err(|error| Failure::file(path, &error))?;
+    if bytes.len() as u64 > most {
+        return Err(Failure::file(path, &format!("it holds more than {} MiB", most >> 20)));
     }
     Ok(())
 }

@@ -99,6 +99,8 @@ pub(super) fn sent_variants(body: &[u8]) -> Vec<Variant> {
     found
 }
 
+/// So many bytes of guesses are kept at once, roughly: of a body of some megabytes the commonest rewritings only.
+const KEPT_BYTES: usize = 64 << 20;
 /// Bodies over this are tried with one habit only: two make hundreds of copies.
 const PAIRS_UP_TO: usize = 64 * 1024;
 
@@ -110,6 +112,9 @@ fn written(document: &Document, habits: &[Habit], found: &mut Vec<Variant>) {
         let text = one.write();
         if text == original {
             continue;
+        }
+        if found.len() * text.len() > KEPT_BYTES {
+            return;
         }
         found.push(Variant::new(habit.cause(), text.clone().into_bytes()));
         if text.len() > PAIRS_UP_TO {
@@ -126,6 +131,9 @@ fn written(document: &Document, habits: &[Habit], found: &mut Vec<Variant>) {
 
 /// Three and more habits at once: whole frameworks differ from WeChat Pay in all of them.
 fn several(document: &Document, habits: &[Habit], found: &mut Vec<Variant>) {
+    if found.iter().map(|variant| variant.bytes.len()).sum::<usize>() > KEPT_BYTES {
+        return;
+    }
     for chosen in 0_u32..(1 << habits.len().min(8)) {
         let mut text = document.clone();
         let mut causes = Vec::new();
@@ -164,9 +172,13 @@ fn in_place_of_nothing(query: Option<&str>) -> Vec<Vec<u8>> {
                     (quote(&name), value)
                 };
                 let pairs: Vec<_> = query.split('&').map(pair).collect();
-                for (comma, colon) in [(",", ":"), (", ", ": "), (",", ": ")] {
-                    let inner: Vec<_> = pairs.iter().map(|(name, value)| format!("{name}{colon}{value}")).collect();
-                    texts.push(format!("{{{}}}", inner.join(comma)));
+                let mut sorted = pairs.clone();
+                sorted.sort();
+                for pairs in [pairs, sorted] {
+                    for (comma, colon) in [(",", ":"), (", ", ": "), (",", ": ")] {
+                        let inner: Vec<_> = pairs.iter().map(|(name, value)| format!("{name}{colon}{value}")).collect();
+                        texts.push(format!("{{{}}}", inner.join(comma)));
+                    }
                 }
             }
         }

@@ -33,6 +33,10 @@ impl KeyFile<'_> {
             // DER and PKCS#12 are no text.
             return Err(Cause::KeyFileWrongKind);
         };
+        // Sealed with a pass phrase, in the form of RFC 1421 (RFC 5958 says so in the label).
+        if text.contains("Proc-Type:") && text.contains("ENCRYPTED") {
+            return Err(Cause::KeyFileWrongKind);
+        }
         let blocks = blocks(text);
         let Some((label, der)) = blocks.iter().find(|(label, _)| labels.contains(&label.as_str())) else {
             let other = !blocks.is_empty() || label_within(text).is_some_and(|label| !labels.contains(&label));

@@ -6,10 +6,11 @@
 //!
 //! What belongs where: `header`, `key_file` and `signature_form` read what people hand in; `url`, `body` and `json` make
 //! guesses at what was signed; `request`, `notification` and `pay_params` know the rules of each kind of message;
-//! `texts` has the words for people.
+//! `texts` has the words for people, `snippets` the code for frameworks; `gateway_saw` reads what the gateway tells.
 
 mod body;
 mod cause;
+mod gateway_saw;
 mod header;
 mod json;
 mod key_file;
@@ -19,6 +20,7 @@ mod pay_params;
 mod request;
 mod search;
 mod signature_form;
+mod snippets;
 mod texts;
 mod url;
 mod verdict;
@@ -27,10 +29,12 @@ mod verdict;
 mod tests;
 
 pub use cause::Cause;
+pub use gateway_saw::{Beside, BesideLine, SignInformation};
 pub use key_file::KeyFile;
 pub use notification::{NotificationInput, notification, parse_headers};
 pub use pay_params::{PayParamsInput, PayParamsKind, pay_params};
 pub use request::{RequestInput, request};
+pub use snippets::Snippet;
 pub use verdict::{Bilingual, Certainty, Diagnosis};
 
 /// An input that is no such thing at all: not a diagnosis, but a slip of whoever asked.

@@ -202,7 +202,6 @@ pub fn notification(input: &NotificationInput<'_>) -> Result<Diagnosis, BadInput
         let looked = examine(&other, input.body, &keys, false);
         bench.tried += looked.tried;
         if let Some(fit) = looked.fit {
-            bench.sign_string = String::from_utf8_lossy(&other.plan(input.body).right_text()).into_owned();
             return Ok(conclude(bench, input, &other, fit, vec![Cause::HeadersMixedUp]));
         }
     }
@@ -291,7 +290,14 @@ fn deeper(opened: &Opened, four: &Four, variants: &[Variant]) -> Found {
     Found { ways, tried }
 }
 
-fn conclude(bench: Bench, input: &NotificationInput<'_>, four: &Four, fit: Fit<'_>, assumed: Vec<Cause>) -> Diagnosis {
+fn conclude(
+    mut bench: Bench,
+    input: &NotificationInput<'_>,
+    four: &Four,
+    fit: Fit<'_>,
+    assumed: Vec<Cause>,
+) -> Diagnosis {
+    bench.sign_string = String::from_utf8_lossy(&four.plan(&fit.genuine).right_text()).into_owned();
     let mut visible = assumed;
     visible.extend(fit.disguises);
     if let Some(now) = input.now {
@@ -316,7 +322,9 @@ fn why_no_key(four: &Four, keys: &[Given], own: Option<&Certificate>, input: &No
     let mine = |given: &Given| given.certificate.is_some() && own.is_some_and(|own| *own.public_key() == given.key);
     if keys.iter().any(mine) {
         Cause::MerchantCertificateUsed
-    } else if (is_id && input.public_key.is_none()) || (!is_id && input.platform_certificates.is_empty()) {
+    } else if (is_id && input.public_key.is_none())
+        || (!is_id && input.platform_certificates.is_empty() && input.public_key.is_some())
+    {
         Cause::PublicKeyModeMismatch
     } else if !keys.iter().any(|given| given.is_named(&four.serial)) {
         Cause::SerialUnknown
@@ -326,10 +334,10 @@ fn why_no_key(four: &Four, keys: &[Given], own: Option<&Certificate>, input: &No
 }
 
 fn why_no_text(received: &[u8]) -> Cause {
-    if received.trim_ascii().is_empty() {
+    let bare = received.strip_prefix(BOM).unwrap_or(received);
+    if bare.trim_ascii().is_empty() {
         return Cause::BodyEmpty;
     }
-    let bare = received.strip_prefix(BOM).unwrap_or(received);
     // A cut in the middle of a character leaves bytes that are no text.
     let text = match std::str::from_utf8(bare) {
         Ok(text) => text,
@@ -350,15 +358,20 @@ fn ciphertext(genuine: &[u8], key_file: &[u8]) -> Option<(Cause, bool)> {
     let key = std::str::from_utf8(file).ok().and_then(|text| ApiV3Key::parse(text).ok());
     let document = std::str::from_utf8(genuine).ok().and_then(|text| Document::parse(text).ok());
     let resource = document.as_ref().and_then(|d| d.member("resource"));
+    // 32 bytes that are no text are a key as good as any wrong one.
+    let wrong = file.len() == 32 && key.is_none();
     let Some(resource) = resource else {
         // Nothing to decrypt; the length of the key is wrong all the same.
-        return key.is_none().then_some((Cause::ApiV3KeyMalformed, false));
+        return (key.is_none() && !wrong).then_some((Cause::ApiV3KeyMalformed, false));
     };
     let text =
         |name: &str| resource.member(name).filter(|node| node.is_string()).and_then(Node::text).unwrap_or_default();
     let (nonce, aad, sealed) = (text("nonce"), text("associated_data"), text("ciphertext"));
     let opens = |key: &ApiV3Key, aad: &str| seal::open(key, nonce.as_bytes(), aad.as_bytes(), &sealed).is_ok();
     let Some(key) = key else {
+        if wrong {
+            return Some((Cause::ApiV3KeyWrong, false));
+        }
         let meant = meant_keys(file);
         return Some((Cause::ApiV3KeyMalformed, meant.iter().any(|key| opens(key, &aad))));
     };

@@ -190,7 +190,7 @@ impl Params {
         match kind {
             PayParamsKind::Jsapi => vec![&self.timestamp, &self.nonce, &self.sign],
             PayParamsKind::App => {
-                vec![&self.timestamp, &self.nonce, &self.prepay_id, &self.partner_id, &self.sign, &self.package]
+                vec![&self.timestamp, &self.nonce, &self.prepay_id, &self.partner_id, &self.sign]
             }
         }
     }
@@ -227,6 +227,9 @@ impl Params {
         } else {
             texts.push(format!("appid={appid}&noncestr={nonce}&package={APP_PACKAGE}&partnerid={partner}&prepayid={package}&timestamp={time}"));
             texts.push(format!("appId={appid}&nonceStr={nonce}&package={APP_PACKAGE}&partnerId={partner}&prepayId={package}&timeStamp={time}"));
+            for package in [APP_PACKAGE, package] {
+                texts.push(format!("appId={appid}&nonceStr={nonce}&package={package}&signType=RSA&timeStamp={time}"));
+            }
             texts.push(format!("appId={appid}&nonceStr={nonce}&packageValue={APP_PACKAGE}&partnerId={partner}&prepayId={package}&timeStamp={time}"));
         }
         texts.extend(texts.clone().into_iter().map(|text| text + "\n"));
@@ -255,7 +258,7 @@ impl Package {
         let variant = |text: &str| vec![Variant::new(Cause::PrepayPrefixWrong, text.as_bytes().to_vec())];
         if kind == PayParamsKind::App {
             let given = params.prepay_id.text.clone().unwrap_or_default();
-            let wrong_package = params.package.text.as_deref().is_some_and(|package| package != APP_PACKAGE);
+            let wrong_package = params.package.present && params.package.text.as_deref() != Some(APP_PACKAGE);
             let mut faults: Vec<Cause> = wrong_package.then_some(Cause::PackageWrong).into_iter().collect();
             return match given.strip_prefix(PREFIX) {
                 Some(id) => {

@@ -191,7 +191,7 @@ fn multipart(body: &[u8]) -> Option<Vec<(String, &[u8])>> {
 
 fn methods(sent: &str) -> Vec<Variant> {
     let mut all = Vec::new();
-    for verb in [sent, "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"] {
+    for verb in [sent, "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT"] {
         let lower = verb.to_ascii_lowercase();
         let capital: String = verb.chars().take(1).chain(lower.chars().skip(1)).collect();
         for text in [verb.to_owned(), lower, capital] {
@@ -199,6 +199,14 @@ fn methods(sent: &str) -> Vec<Variant> {
             if variant.bytes != sent.as_bytes() && !all.iter().any(|v: &Variant| v.bytes == variant.bytes) {
                 all.push(variant);
             }
+        }
+    }
+    // The verb in any mixture of cases; of the long verbs, which nobody sends, there are too many to pair them all.
+    for mixture in 0_u32..1 << sent.len().min(7) {
+        let mixed = sent.char_indices().map(|(at, c)| if mixture >> at & 1 == 1 { c.to_ascii_lowercase() } else { c });
+        let variant = Variant::new(Cause::MethodDiffers, mixed.collect::<String>().into_bytes());
+        if variant.bytes != sent.as_bytes() && !all.iter().any(|v: &Variant| v.bytes == variant.bytes) {
+            all.push(if sent.len() > 5 { variant.late() } else { variant });
         }
     }
     all

@@ -185,11 +185,12 @@ pub(super) fn search(opened: &Opened, plans: &[Plan]) -> Found {
 }
 
 fn search_levels(opened: &Opened, plans: &[Plan], levels: std::ops::RangeInclusive<usize>) -> Found {
-    let mut hunt = Hunt { opened, ways: Vec::new(), tried: 0, left: PAIR_BYTES };
+    let mut hunt = Hunt { opened, ways: Vec::new(), tried: 0, left: LEVEL_BYTES };
     if !opened.is_open() {
         return Found { ways: Vec::new(), tried: 0 };
     }
     for level in levels {
+        hunt.left = LEVEL_BYTES;
         for plan in plans {
             hunt.level(plan, level);
         }
@@ -216,15 +217,15 @@ fn with<'a>(fields: &[&'a [u8]], changes: &[(usize, &'a Variant)]) -> Vec<&'a [u
     changed
 }
 
-/// How many bytes of text are compared for pairs of mistakes; common messages need a fifth of it. A message of a
-/// megabyte must not keep a processor busy for minutes.
-const PAIR_BYTES: usize = 256 << 20;
+/// How many bytes of text are compared for single mistakes, and again for pairs; common messages need a fifth of it. A
+/// message of some megabytes must not keep a processor busy for minutes.
+const LEVEL_BYTES: usize = 256 << 20;
 
 struct Hunt<'a> {
     opened: &'a Opened,
     ways: Vec<Vec<Cause>>,
     tried: u64,
-    /// What is left of [`PAIR_BYTES`].
+    /// What is left of [`LEVEL_BYTES`].
     left: usize,
 }
 
@@ -235,12 +236,14 @@ impl Hunt<'_> {
         if level == 0 {
             return self.weigh(&[], &[], &right.lay(&fields));
         }
-        for lines in plan.lines.iter().filter(|l| l.causes.len() == level) {
-            self.weigh(&lines.causes, &[], &lines.layout.lay(&fields));
-        }
         let all = || plan.variants.iter().flat_map(|(at, variants)| variants.iter().map(move |v| (*at, v)));
-        for (at, variant) in all().filter(|(_, v)| v.causes.len() == level) {
-            self.weigh(&variant.causes, &[], &right.lay(&with(&fields, &[(at, variant)])));
+        for late in [false, true] {
+            for (at, variant) in all().filter(|(_, v)| v.causes.len() == level && v.late == late) {
+                self.weigh_bounded(&variant.causes, &[], || right.lay(&with(&fields, &[(at, variant)])));
+            }
+            for lines in plan.lines.iter().filter(|l| !late && l.causes.len() == level) {
+                self.weigh_bounded(&lines.causes, &[], || lines.layout.lay(&fields));
+            }
         }
         if level != 2 {
             return;
@@ -253,12 +256,12 @@ impl Hunt<'_> {
                 }
                 let changed = with(&fields, &[(at, variant)]);
                 for lines in plan.lines.iter().filter(|l| l.pairs) {
-                    self.weigh_pair(&lines.causes, &variant.causes, &lines.layout.lay(&changed));
+                    self.weigh_bounded(&lines.causes, &variant.causes, || lines.layout.lay(&changed));
                 }
                 for (other_at, other) in single().filter(|(_, o)| !o.late) {
                     if other_at < at || (late && other_at != at) {
                         let changed = with(&fields, &[(at, variant), (other_at, other)]);
-                        self.weigh_pair(&variant.causes, &other.causes, &right.lay(&changed));
+                        self.weigh_bounded(&variant.causes, &other.causes, || right.lay(&changed));
                     }
                 }
             }
@@ -268,11 +271,13 @@ impl Hunt<'_> {
         }
     }
 
-    fn weigh_pair(&mut self, one: &[Cause], two: &[Cause], text: &[u8]) {
-        self.left = self.left.saturating_sub(text.len());
-        if self.left > 0 {
-            self.weigh(one, two, text);
+    fn weigh_bounded(&mut self, one: &[Cause], two: &[Cause], text: impl FnOnce() -> Vec<u8>) {
+        if self.left == 0 {
+            return;
         }
+        let text = text();
+        self.left = self.left.saturating_sub(text.len());
+        self.weigh(one, two, &text);
     }
 
     fn weigh(&mut self, one: &[Cause], two: &[Cause], text: &[u8]) {

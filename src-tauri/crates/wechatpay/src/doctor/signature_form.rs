@@ -69,6 +69,10 @@ pub(super) fn read(text: &str, size: usize) -> Form {
         faults.push(Cause::SignatureHex);
         return whole(bytes, faults);
     }
+    // Hex is base64 of more bytes than it says.
+    if text.len() > 64 && text.len() < size * 2 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Form::Truncated;
+    }
     if text.contains(['-', '_']) || !text.len().is_multiple_of(4) {
         faults.push(Cause::SignatureBase64url);
     }
@@ -165,6 +169,7 @@ mod tests {
         }
         for cut in 100..340 {
             assert!(matches!(read(&plain[..cut], 256), Form::Truncated), "cut at {cut}");
+            assert!(matches!(read(&hex[..cut + 160], 256), Form::Truncated), "hex cut at {cut}");
         }
         for text in ["5d41402abc4b2a76b9719d911017c592", &hex[..64], &STANDARD.encode([7_u8; 32])] {
             assert!(matches!(read(text, 256), Form::Symmetric(_)), "{text}");

@@ -158,6 +158,13 @@ impl Sent {
         whole(&|text| text.to_owned(), &|text| text.replace('+', "%2B"));
         whole(&hex_case(false), &hex_case(false));
         whole(&hex_case(true), &hex_case(true));
+        // One kind of character alone: its escape put on, or taken off.
+        for character in loose(self.query().unwrap_or_default()) {
+            let escape = encode(character.to_string().as_bytes(), "", Space::Percent, false);
+            whole(&|text| text.to_owned(), &|text| text.replace(character, &escape));
+            whole(&|text| text.to_owned(), &|text| text.replace(character, &escape.to_ascii_lowercase()));
+        }
+        lines.extend(escapes(&self.target).iter().map(|(escape, c)| self.target.replace(escape, c)));
         lines.push(encode_path(&self.target, KEPT[0], false));
         lines.push(encode(self.target.as_bytes(), KEPT[0], Space::Percent, false));
         lines.sort();
@@ -306,6 +313,36 @@ fn pieces(query: &str, each: &dyn Fn(&str) -> String) -> String {
     };
     query.split('&').map(pair).collect::<Vec<_>>().join("&")
 }
+
+/// The escapes of single ASCII characters in a text, and the characters: some, since more are never met.
+fn escapes(text: &str) -> Vec<(String, String)> {
+    let mut found: Vec<(String, String)> = Vec::new();
+    for (at, _) in text.match_indices('%') {
+        let Some(escape) = text.get(at..at + 3) else { continue };
+        let decoded = percent_decode(escape.as_bytes(), false);
+        if let [byte @ 0x20..0x7f] = decoded.as_slice()
+            && found.len() < SINGLE_KINDS
+            && !found.iter().any(|(known, _)| known == escape)
+        {
+            found.push((escape.to_owned(), char::from(*byte).to_string()));
+        }
+    }
+    found
+}
+
+/// The characters of a query that an encoder may have escaped when it was signed.
+fn loose(query: &str) -> Vec<char> {
+    let mut found = Vec::new();
+    for c in query.chars().filter(|c| !c.is_ascii_alphanumeric() && !matches!(c, '%' | '&' | '=')) {
+        if found.len() < SINGLE_KINDS && !found.contains(&c) {
+            found.push(c);
+        }
+    }
+    found
+}
+
+/// How many kinds of characters are tried one by one.
+const SINGLE_KINDS: usize = 8;
 
 fn encode_path(path: &str, keep: &str, lower: bool) -> String {
     let segment = |text: &str| encode(&percent_decode(text.as_bytes(), false), keep, Space::Percent, lower);

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::cause::Cause;
 use super::search::Found;
+use super::snippets::{self, Snippet};
 use super::texts;
 
 /// How sure a diagnosis is.
@@ -46,6 +47,9 @@ pub struct Diagnosis {
     pub sign_string: String,
     /// How many texts were compared.
     pub tried: u64,
+    /// Where a framework is the cause: how each of them hands over the raw body. Not written when there are none.
+    #[serde(skip_serializing_if = "<[Snippet]>::is_empty")]
+    pub snippets: &'static [Snippet],
 }
 
 /// What all verdicts of one run share.
@@ -100,7 +104,10 @@ impl Bench {
         causes.sort_by_key(|cause| (self.rank(*cause), *cause));
         causes.dedup();
         let combined = together && causes.len() > 1;
-        let (explanation, fix) = texts::explain(&causes, combined, certainty);
+        // Frameworks spoil what is received; what is sent is the merchant's own code.
+        let received = self.order.contains(&Cause::HeaderMissing);
+        let snippets = if received { snippets::for_received(&causes) } else { &[] };
+        let (explanation, fix) = texts::explain(&causes, combined, certainty, (self.order, self.tried));
         let mut causes = causes.into_iter();
         let cause = causes.next();
         Diagnosis {
@@ -113,6 +120,7 @@ impl Bench {
             fix,
             sign_string: self.sign_string,
             tried: self.tried,
+            snippets,
         }
     }
 }

@@ -5,4 +5,5 @@ mod notifications;
 mod pay_params;
 mod random;
 mod requests;
+mod ways;
 mod workshop;

@@ -25,14 +25,14 @@ fn sealed(aad: &str, stated: Option<&str>) -> String {
     )
 }
 
-fn body() -> String {
+pub(super) fn body() -> String {
     sealed("transaction", Some("transaction"))
 }
 
 #[derive(Clone)]
-struct Given {
+pub(super) struct Given {
     headers: Vec<(String, String)>,
-    body: Vec<u8>,
+    pub(super) body: Vec<u8>,
     certificates: Vec<&'static [u8]>,
     public_key: Option<(&'static str, &'static [u8])>,
     own: Option<&'static [u8]>,
@@ -42,7 +42,7 @@ struct Given {
 
 impl Given {
     /// Signed over `sent`, held as `sent`.
-    fn sound(sent: &str) -> Given {
+    pub(super) fn sound(sent: &str) -> Given {
         Given::signed_by(sent, PLATFORM_KEY, Certificate::from_pem(PLATFORM_CERT).unwrap().serial().as_str())
     }
 
@@ -66,7 +66,7 @@ impl Given {
         }
     }
 
-    fn public(sent: &str) -> Given {
+    pub(super) fn public(sent: &str) -> Given {
         let given = Given::signed_by(sent, PUBLIC_KEY_PRIVATE, ID);
         Given { certificates: vec![], public_key: Some((ID, PUBLIC_KEY)), ..given }
     }
@@ -81,6 +81,16 @@ impl Given {
 
     fn get(&self, name: &str) -> String {
         self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.clone()).unwrap()
+    }
+
+    pub(super) fn with_key(mut self, key: Vec<u8>) -> Given {
+        self.key = Some(key);
+        self
+    }
+
+    pub(super) fn case(self, name: &str, expected: &str) -> Case {
+        let name = format!("{name}: {expected}");
+        Case { name, expected: expected.to_owned(), examine: Box::new(move || self.examine()) }
     }
 
     fn examine(&self) -> Diagnosis {
@@ -118,8 +128,8 @@ fn sound_ones_are_valid() {
     tally.finish();
 }
 
-#[test]
-fn what_happens_to_bodies_is_named() {
+/// What is expected, and the body as it is held.
+pub(super) fn bodies() -> Vec<(&'static str, Vec<u8>)> {
     let sent = body();
     let spaced = sent.replace(",\"", ", \"").replace("\":", "\": ");
     let value: serde_json::Value = serde_json::from_str(&sent).unwrap();
@@ -148,9 +158,43 @@ fn what_happens_to_bodies_is_named() {
         .collect();
     let mojibake: String = sent.bytes().map(char::from).collect();
     let gbk = encoding_rs::GBK.encode(&sent).0.into_owned();
-    let mut tally = Tally::default();
     let bytes = |text: &str| text.as_bytes().to_vec();
-    let cases: Vec<(&str, Vec<u8>)> = vec![
+    let quoted = serde_json::to_string(&sent).unwrap();
+    let resource = sent.find("\"resource\"").unwrap();
+    let (outer, inner) = sent.split_at(resource);
+    let only_inner =
+        outer.to_owned() + &inner.replace("original_type", "originalType").replace("associated_data", "associatedData");
+    let only_outer = outer
+        .replace("create_time", "createTime")
+        .replace("event_type", "eventType")
+        .replace("resource_type", "resourceType")
+        + inner;
+    vec![
+        ("body_json_key_order", bytes(&sorted(&value))),
+        (
+            "body_json_key_order",
+            bytes(&sent.replace(
+                "\"original_type\":\"transaction\",\"algorithm\":\"AEAD_AES_256_GCM\"",
+                "\"algorithm\":\"AEAD_AES_256_GCM\",\"original_type\":\"transaction\"",
+            )),
+        ),
+        ("body_json_unicode_escapes", bytes(&sent.replace('支', "\\u652f").replace('付', "\\u4ED8"))),
+        ("body_json_slash_escapes", bytes(&sent.replace("a/b", "a\\/b"))),
+        ("body_json_slash_escapes", bytes(&sent.replacen('/', "\\/", 1))),
+        ("body_object_string", bytes(&quoted.replace('支', "\\u652f"))),
+        ("body_bom", bytes(&format!("\u{feff}{sent}"))),
+        ("body_bom", [b"\xef\xbb\xbf".as_slice(), sent.as_bytes()].concat()),
+        ("body_charset_wrong", encoding_rs::GB18030.encode(&sent).0.into_owned()),
+        ("body_charset_wrong", bytes(&encoding_rs::WINDOWS_1252.decode(sent.as_bytes()).0)),
+        ("body_keys_renamed", bytes(&only_inner)),
+        ("body_keys_renamed", bytes(&only_outer)),
+        ("body_empty?", bytes(" \n")),
+        ("body_empty?", bytes("\u{feff}")),
+        ("body_truncated?", bytes(&sent[..sent.len() - 1])),
+        ("sign_string_unexplained?", bytes("{}")),
+        ("sign_string_unexplained?", b"\xff\x00 binary".to_vec()),
+        ("body_v2_xml?", bytes("\u{feff}\n<XML><a/></XML>")),
+        ("body_v2_xml?", bytes("<?xml version=\"1.0\"?><xml/>")),
         ("body_json_spacing", bytes(&spaced)),
         ("body_json_spacing", bytes(&indented)),
         ("body_json_spacing", bytes(&indented.replace("  ", "\t"))),
@@ -182,17 +226,44 @@ fn what_happens_to_bodies_is_named() {
         ("body_truncated?", bytes(&sent)[..sent.find('支').unwrap() + 1].to_vec()),
         ("sign_string_unexplained?", bytes(&sent.replace("SUCCESS", "REFUND"))),
         ("body_v2_xml?", bytes("<xml><return_code>SUCCESS</return_code></xml>")),
-    ];
+    ]
+}
+
+/// Names sorted at every level.
+fn sorted(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::Object(map) => {
+            let members: std::collections::BTreeMap<_, _> = map.iter().collect();
+            let each = members.iter().map(|(name, value)| format!("\"{name}\":{}", sorted(value)));
+            format!("{{{}}}", each.collect::<Vec<_>>().join(","))
+        }
+        other => other.to_string(),
+    }
+}
+
+#[test]
+fn what_happens_to_bodies_is_named() {
+    let mut tally = Tally::default();
+    let sent = body();
+    let cases = bodies();
     for make in [Given::sound as fn(&str) -> Given, Given::public] {
         for (expected, held) in &cases {
             let mut given = make(&sent);
             given.body.clone_from(held);
-            tally.expect(&String::from_utf8_lossy(held), expected, &given.examine());
+            let said = given.examine();
+            tally.expect(&String::from_utf8_lossy(held), expected, &said);
+            if !expected.ends_with('?') {
+                assert_eq!(said.sign_string, format!("{T}\n{NONCE}\n{sent}\n"), "{expected}");
+            }
             // With a stale time stamp beside it.
             if !expected.ends_with('?') && !expected.contains('+') {
                 given.now = T + 301;
                 tally.expect("stale", &format!("timestamp_stale+{expected}"), &given.examine());
                 given.now = T;
+                let mut other = given.clone();
+                other.set("wechatpay-serial", "5157F09EFDC096DE15EBE81A47057A7232F1B8E1");
+                let identity = if other.public_key.is_some() { "public_key_id_wrong" } else { "serial_mismatch" };
+                tally.expect("another serial", &format!("{identity}+{expected}"), &other.examine());
                 given.set(
                     "wechatpay-signature",
                     &given.get("wechatpay-signature").replace('+', "%2B").replace('/', "%2F").replace('=', "%3D"),
@@ -269,13 +340,12 @@ fn headers_and_keys_are_judged() {
     tally.finish();
 }
 
-#[test]
-fn ciphertexts_are_judged_over_genuine_bodies_only() {
+/// Name, what is expected, the body that was sent, the key file.
+pub(super) fn ciphertexts() -> Vec<(&'static str, &'static str, String, String)> {
     use super::super::opened::hex;
-    let mut tally = Tally::default();
-    let with = |sent: &str, key: &[u8]| Given { key: Some(key.to_vec()), ..Given::sound(sent) }.examine();
     let right = body();
-    for (name, expected, sent, key) in [
+    let key = || API_V3_KEY.to_owned();
+    vec![
         ("hex", "api_v3_key_malformed", right.clone(), hex(API_V3_KEY.as_bytes())),
         ("base64", "api_v3_key_malformed", right.clone(), STANDARD.encode(API_V3_KEY)),
         ("blanks", "api_v3_key_malformed", right.clone(), format!(" {API_V3_KEY} \n")),
@@ -283,30 +353,121 @@ fn ciphertexts_are_judged_over_genuine_bodies_only() {
         ("short", "api_v3_key_malformed?", right.clone(), API_V3_KEY[..31].to_owned()),
         ("hex of another", "api_v3_key_malformed?", right.clone(), hex(b"0123456789abcdef0123456789ABCDEX")),
         ("another", "api_v3_key_wrong?", right.clone(), API_V3_KEY.to_lowercase()),
-        (
-            "no nonce",
-            "resource_malformed?",
-            right.replace("\"nonce\":\"fdasfjihihih\"", "\"nonce\":\"\""),
-            API_V3_KEY.into(),
-        ),
-        (
-            "no base64",
-            "resource_malformed?",
-            right.replace("\"ciphertext\":\"", "\"ciphertext\":\"***"),
-            API_V3_KEY.into(),
-        ),
+        ("another", "api_v3_key_wrong?", right.clone(), "x".repeat(32)),
+        ("sealed by another", "api_v3_key_wrong?", right.replace("\"nonce\":\"fda", "\"nonce\":\"fdb"), key()),
+        ("no nonce", "resource_malformed?", right.replace("\"nonce\":\"fdasfjihihih\"", "\"nonce\":\"\""), key()),
+        ("no ciphertext", "resource_malformed?", right.replace("\"ciphertext\"", "\"cipher\""), key()),
+        ("no base64", "resource_malformed?", right.replace("\"ciphertext\":\"", "\"ciphertext\":\"***"), key()),
         (
             "short",
             "resource_malformed?",
             "{\"resource\":{\"nonce\":\"fdasfjihihih\",\"ciphertext\":\"AAAA\"}}".into(),
-            API_V3_KEY.into(),
+            key(),
         ),
-        ("no AAD used", "resource_aad_wrong", sealed("", Some("transaction")), API_V3_KEY.into()),
-        ("AAD not said", "resource_aad_wrong", sealed("transaction", None), API_V3_KEY.into()),
-        ("AAD empty", "resource_aad_wrong", sealed("refund", Some("")), API_V3_KEY.into()),
-    ] {
-        tally.expect(name, expected, &with(&sent, key.as_bytes()));
+        ("no AAD used", "resource_aad_wrong", sealed("", Some("transaction")), key()),
+        ("AAD not said", "resource_aad_wrong", sealed("transaction", None), key()),
+        ("AAD empty", "resource_aad_wrong", sealed("refund", Some("")), key()),
+        ("nothing sealed", "valid", "{\"prepay_id\":\"wx1\"}".into(), key()),
+    ]
+}
+
+type Change = fn(&mut Given);
+
+/// What is expected, and what is done to headers and signature, whoever signed.
+pub(super) fn changes() -> Vec<(&'static str, Change)> {
+    fn swap(given: &mut Given, one: &str, two: &str) {
+        let (a, b) = (given.get(one), given.get(two));
+        given.set(one, &b);
+        given.set(two, &a);
     }
+    fn signature(given: &mut Given, change: fn(&str) -> String) {
+        given.set("wechatpay-signature", &change(&given.get("wechatpay-signature")));
+    }
+    vec![
+        ("header_missing?", |g| g.set("wechatpay-nonce", "")),
+        ("header_missing?", |g| g.headers.clear()),
+        ("header_missing?", |g| g.headers.truncate(2)),
+        ("headers_mixed_up", |g| swap(g, "wechatpay-timestamp", "wechatpay-nonce")),
+        ("headers_mixed_up", |g| swap(g, "wechatpay-serial", "wechatpay-signature")),
+        ("headers_mixed_up", |g| swap(g, "wechatpay-nonce", "wechatpay-serial")),
+        ("signature_probe?", |g| g.set("wechatpay-signature", "WECHATPAY/SIGNTEST/abcd")),
+        ("signature_probe?", |g| g.set("wechatpay-signature", "WECHATPAY/SIGNTEST/")),
+        ("signature_probe?", |g| signature(g, |s| format!("WECHATPAY/SIGNTEST/{s}"))),
+        ("timestamp_stale", |g| g.now = T + 301),
+        ("timestamp_stale", |g| g.now = T - 301),
+        ("timestamp_stale", |g| g.now = T + 86_400),
+        ("signature_url_encoded", |g| signature(g, |s| s.replace('=', "%3D"))),
+        ("signature_url_encoded", |g| signature(g, |s| s.replace('+', " ").replace('/', "%2f"))),
+        ("signature_url_encoded", |g| signature(g, |s| s.replace('+', "%2B").replace('=', "%3D").replace('/', "%2F"))),
+        ("signature_truncated?", |g| signature(g, |s| s[..200].to_owned())),
+        ("signature_truncated?", |g| signature(g, |s| s[..255].to_owned())),
+        ("signature_truncated?", |g| signature(g, |s| s[..100].to_owned())),
+        ("sign_string_unexplained?", |g| g.set("wechatpay-nonce", "abc")),
+        ("sign_string_unexplained?", |g| g.set("wechatpay-timestamp", &(T + 1).to_string())),
+    ]
+}
+
+/// What depends on the keys that were given.
+pub(super) fn of_keys() -> Vec<Case> {
+    let sent = body();
+    let (sound, public) = (Given::sound(&sent), Given::public(&sent));
+    let until = Certificate::from_pem(PLATFORM_CERT).unwrap().not_after().as_second();
+    let since = Certificate::from_pem(PLATFORM_CERT).unwrap().not_before().as_second();
+    let serial = sound.get("wechatpay-serial");
+    let at = |time: i64| {
+        let text = format!("{time}\n{NONCE}\n{sent}\n");
+        let mut given = Given { now: time, ..sound.clone() };
+        given.set("wechatpay-timestamp", &time.to_string());
+        given.set("wechatpay-signature", &STANDARD.encode(sign(PLATFORM_KEY, text.as_bytes(), How::Right)));
+        given
+    };
+    let forged = |make: &Given, key: &'static [u8]| {
+        let mut given = make.clone();
+        given.set("wechatpay-signature", &Given::signed_by(&sent, key, "1").get("wechatpay-signature"));
+        given
+    };
+    let with = |given: &Given, certificates: &[&'static [u8]], public_key: Option<(&'static str, &'static [u8])>| {
+        Given { certificates: certificates.to_vec(), public_key, ..given.clone() }
+    };
+    let named = |given: &Given, serial: &str| {
+        let mut given = given.clone();
+        given.set("wechatpay-serial", serial);
+        given
+    };
+    let mut cases = vec![
+        at(until + 1).case("after its end", "certificate_expired"),
+        at(since - 1).case("before its beginning", "certificate_expired"),
+        with(&at(until + 9), &[PLATFORM2_CERT, PLATFORM_CERT], None).case("another beside it", "certificate_expired"),
+        with(&sound, &[MERCHANT_CERT], None).case("own", "merchant_certificate_used?"),
+        with(&sound, &[PLATFORM2_CERT, MERCHANT_CERT], None).case("own and old", "merchant_certificate_used?"),
+        with(&public, &[MERCHANT_CERT], None).case("own, public key mode", "merchant_certificate_used?"),
+        with(&sound, &[], Some((ID, PUBLIC_KEY))).case("public key only", "public_key_mode_mismatch?"),
+        with(&public, &[PLATFORM_CERT], None).case("certificate only", "public_key_mode_mismatch?"),
+        with(&public, &[PLATFORM_CERT, PLATFORM2_CERT], None).case("certificates only", "public_key_mode_mismatch?"),
+        with(&sound, &[PLATFORM2_CERT], None).case("old", "serial_unknown?"),
+        with(&sound, &[PLATFORM2_CERT], Some((ID, PUBLIC_KEY))).case("old and public key", "serial_unknown?"),
+        with(&sound, &[], None).case("no key at all", "serial_unknown?"),
+        named(&sound, "5157F09EFDC096DE15EBE81A47057A7232F1B8E1").case("another serial", "serial_mismatch"),
+        named(&sound, &serial[2..]).case("half a serial", "serial_mismatch"),
+        named(&sound, ID).case("an id", "serial_mismatch"),
+        forged(&sound, PUBLIC_KEY_PRIVATE).case("forged", "key_mismatch?"),
+        forged(&sound, OTHER_KEY).case("forged", "key_mismatch?"),
+        forged(&public, PLATFORM_KEY).case("forged", "key_mismatch?"),
+        named(&public, &serial).case("a certificate's serial", "public_key_id_wrong"),
+    ];
+    for id in ["0119000072912024091800000000001234", "PUB_KEY_ID_0119000072912024091800000000001235", "x"] {
+        cases.push(with(&public, &[], Some((id, PUBLIC_KEY))).case(id, "public_key_id_wrong"));
+    }
+    cases
+}
+
+#[test]
+fn ciphertexts_are_judged_over_genuine_bodies_only() {
+    use super::super::opened::hex;
+    let mut tally = Tally::default();
+    let right = body();
+    let binary = Given { key: Some(vec![0xff; 32]), ..Given::sound(&right) };
+    tally.expect("32 bytes that are no text", "api_v3_key_wrong?", &binary.examine());
     // Over a mended body; and not at all over one that isn't genuine.
     let mut mended = Given::sound(&right);
     mended.body.push(b'\n');

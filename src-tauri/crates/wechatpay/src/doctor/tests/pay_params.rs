@@ -19,6 +19,8 @@ struct Made {
     how: How,
     form: fn(&str) -> String,
     signing_key: &'static [u8],
+    /// Whether it is given as certificate, and the file.
+    key_file: (bool, Vec<u8>),
 }
 
 impl Made {
@@ -32,6 +34,7 @@ impl Made {
             how: How::Right,
             form: str::to_owned,
             signing_key: MERCHANT_KEY,
+            key_file: (true, MERCHANT_CERT.to_vec()),
         }
     }
 
@@ -59,23 +62,29 @@ impl Made {
         self.examine_as(self.sign_name())
     }
 
-    fn examine_as(&self, sign_name: &str) -> Diagnosis {
+    fn signed_as(&self, sign_name: &str) -> Value {
         let signature =
             (self.form)(&STANDARD.encode(sign(self.signing_key, (self.lay)(&self.lines).as_bytes(), self.how)));
         let mut params = self.params.clone();
         params[sign_name] = json!(signature);
-        self.examine_params(&params)
+        params
+    }
+
+    fn examine_as(&self, sign_name: &str) -> Diagnosis {
+        self.examine_params(&self.signed_as(sign_name))
     }
 
     fn examine_params(&self, params: &Value) -> Diagnosis {
         let params = serde_json::to_vec(params).unwrap();
-        pay_params(&PayParamsInput {
-            params: &params,
-            appid: APPID,
-            kind: self.kind,
-            key: KeyFile::Certificate(MERCHANT_CERT),
-        })
-        .unwrap()
+        let (is_certificate, file) = &self.key_file;
+        let key = if *is_certificate { KeyFile::Certificate(file) } else { KeyFile::PrivateKey(file) };
+        pay_params(&PayParamsInput { params: &params, appid: APPID, kind: self.kind, key }).unwrap()
+    }
+
+    fn case(self, expected: &str) -> Case {
+        let params = self.signed_as(self.sign_name());
+        let name = format!("{:?}: {expected}", self.kind);
+        Case { name, expected: expected.to_owned(), examine: Box::new(move || self.examine_params(&params)) }
     }
 }
 
@@ -118,6 +127,8 @@ fn both() -> Vec<(&'static str, Change)> {
         ("padding_pss", |m| m.how = How::Pss(32)),
         ("digest_wrong", |m| m.how = How::Sha1),
         ("digest_wrong", |m| m.how = How::Md5),
+        ("padding_pss", |m| m.how = How::Pss(0)),
+        ("digest_misapplied", |m| m.how = How::TwiceBytes),
         ("digest_misapplied", |m| m.how = How::TwiceHex),
         ("digest_misapplied", |m| m.how = How::Bare),
         ("signature_truncated?", |m| m.form = |s| s[..300].to_owned()),
@@ -146,6 +157,10 @@ fn jsapi() -> Vec<(&'static str, Change)> {
         ("sign_type_wrong", |m| m.rename("signType", "x")),
         ("sign_type_wrong", |m| m.params["signType"] = json!("HMAC-SHA256")),
         ("timestamp_type_wrong", |m| m.params["timeStamp"] = json!(T)),
+        ("timestamp_type_wrong", |m| {
+            m.params["timeStamp"] = json!(T);
+            m.params["totalFee"] = json!("1");
+        }),
         ("param_missing", |m| m.rename("timeStamp", "timestamp")),
         ("param_missing?", |m| m.rename("nonceStr", "x")),
         ("param_missing?", |m| m.rename("package", "x")),
@@ -166,10 +181,32 @@ fn app() -> Vec<(&'static str, Change)> {
         }),
         ("package_wrong", |m| m.params["packageValue"] = json!(format!("prepay_id={PREPAY}"))),
         ("package_wrong", |m| m.params["packageValue"] = json!("sign=WXPay")),
+        ("package_wrong", |m| m.params["packageValue"] = json!("")),
+        ("v2_style_string", |m| {
+            m.lay = |l| format!("appId={}&nonceStr={}&package=Sign=WXPay&signType=RSA&timeStamp={}", l[0], l[2], l[1])
+        }),
         ("param_missing", |m| m.rename("prepayId", "prepay_id")),
         ("param_missing?", |m| m.rename("prepayId", "x")),
         ("param_missing?", |m| m.rename("partnerId", "x")),
     ]
+}
+
+/// Everything that can be broken in one place, for each client.
+pub(super) fn cases() -> Vec<Case> {
+    let mut bare = Made::jsapi();
+    bare.rename("appId", "x");
+    let mut cases = Vec::new();
+    for (made, own) in [(Made::jsapi(), jsapi()), (bare, jsapi()), (Made::app(), app())] {
+        for (expected, change) in both().into_iter().chain(own) {
+            let mut broken = made.clone();
+            change(&mut broken);
+            cases.push(broken.case(expected));
+        }
+        for (expected, is_certificate, file) in super::requests::key_files() {
+            cases.push(Made { key_file: (is_certificate, file), ..made.clone() }.case(expected));
+        }
+    }
+    cases
 }
 
 #[test]

@@ -4,28 +4,28 @@ use super::workshop::*;
 use crate::doctor::Cause;
 
 const PREPAY: &str = "/v3/pay/transactions/jsapi";
-const BODY: &str = "{\"appid\":\"wxd678efh567hg6787\",\"mchid\":\"1900007291\",\"description\":\"Image形象店-<QQ>公仔\",\"out_trade_no\":\"1217752501\",\"notify_url\":\"https://www.weixin.qq.com/wxpay/pay.php\",\"amount\":{\"total\":100,\"currency\":\"CNY\"},\"payer\":{\"openid\":\"oUpF8uMuAJO_M2pxb1Q9zNjWeS6o\"}}";
+pub(super) const BODY: &str = "{\"appid\":\"wxd678efh567hg6787\",\"mchid\":\"1900007291\",\"description\":\"Image形象店-<QQ>公仔\",\"out_trade_no\":\"1217752501\",\"notify_url\":\"https://www.weixin.qq.com/wxpay/pay.php\",\"amount\":{\"total\":100,\"currency\":\"CNY\"},\"payer\":{\"openid\":\"oUpF8uMuAJO_M2pxb1Q9zNjWeS6o\"}}";
 const QUERY: &str = "/v3/pay/transactions/out-trade-no/1217752501?mchid=1900007291";
 const BILL: &str = "/v3/bill/tradebill?bill_date=2026-11-23&bill_type=ALL&tar_type=GZIP";
-const SMALL: &str = "{\"transaction_id\":\"42\",\"reason\":\"a b/c\",\"amount\":{\"refund\":1,\"total\":2}}";
+pub(super) const SMALL: &str = "{\"transaction_id\":\"42\",\"reason\":\"a b/c\",\"amount\":{\"refund\":1,\"total\":2}}";
 
-fn post() -> Request {
+pub(super) fn post() -> Request {
     Request::sound("POST", PREPAY, BODY)
 }
-fn refund() -> Request {
+pub(super) fn refund() -> Request {
     Request::sound("POST", "https://api.mch.weixin.qq.com/v3/refund/domestic/refunds", SMALL)
 }
-fn get() -> Request {
+pub(super) fn get() -> Request {
     Request::sound("GET", QUERY, "")
 }
-fn bill() -> Request {
+pub(super) fn bill() -> Request {
     Request::sound("GET", BILL, "")
 }
-fn all() -> Vec<Request> {
+pub(super) fn all() -> Vec<Request> {
     vec![post(), refund(), get(), bill()]
 }
 
-type Change = fn(&mut Request);
+pub(super) type Change = fn(&mut Request);
 
 fn joined(fields: &[&[u8]; 5], between: &[u8]) -> Vec<u8> {
     fields.join(between)
@@ -37,17 +37,19 @@ fn ended(fields: &[&[u8]; 5], end: &[u8]) -> Vec<u8> {
 }
 
 /// One mistake each, applied to any request: slug, change.
-fn anywhere() -> Vec<(&'static str, Change)> {
+pub(super) fn anywhere() -> Vec<(&'static str, Change)> {
     vec![
         ("final_newline_missing", |r| r.signed.lay = |f| joined(f, b"\n")),
         ("line_endings_crlf", |r| r.signed.lay = |f| ended(f, b"\r\n")),
         ("literal_backslash_n", |r| r.signed.lay = |f| ended(f, b"\\n")),
         ("body_line_missing", |r| r.signed.lay = |f| f[..4].join(&b'\n')),
+        ("field_order_wrong", |r| r.signed.lay = |f| right(&[f[1], f[0], f[2], f[3], f[4]])),
         ("field_order_wrong", |r| r.signed.lay = |f| right(&[f[2], f[3], f[0], f[1], f[4]])),
         ("field_order_wrong", |r| r.signed.lay = |f| right(&[f[0], f[1], f[3], f[2], f[4]])),
         ("method_differs", |r| r.signed.method = r.signed.method.to_lowercase()),
         ("method_differs", |r| r.signed.method = "PUT".into()),
         ("method_differs", |r| r.signed.method = "Post".into()),
+        ("method_differs", |r| r.signed.method = r.method.replace('T', "t")),
         ("url_full_signed", |r| r.signed.url = format!("https://api.mch.weixin.qq.com{}", r.signed.url)),
         ("url_full_signed", |r| r.signed.url = format!("api.mch.weixin.qq.com{}", r.signed.url)),
         ("url_full_signed", |r| r.signed.url = format!("http://api2.mch.weixin.qq.com{}", r.signed.url)),
@@ -108,6 +110,9 @@ fn anywhere() -> Vec<(&'static str, Change)> {
         }),
         ("signature_url_encoded", |r| r.form = |s| s.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D")),
         ("signature_url_encoded", |r| r.form = |s| s.replace('+', " ").replace('=', "%3d")),
+        ("signature_url_encoded", |r| r.form = |s| s.replace('=', "%253D")),
+        ("signature_base64url", |r| r.form = |s| s.replace('+', "-").replace('/', "_").replace('=', "")),
+        ("signature_line_breaks", |r| r.form = |s| s.replacen('+', "+\\n", 1) + "\n"),
         ("padding_pss", |r| r.how = How::Pss(32)),
         ("padding_pss", |r| r.how = How::Pss(0)),
         ("padding_pss", |r| r.how = How::Pss(222)),
@@ -127,11 +132,13 @@ fn anywhere() -> Vec<(&'static str, Change)> {
         ("serial_mismatch", |r| r.serial = "0".into()),
         ("serial_mismatch", |r| r.serial = "5157F09EFDC096DE15EBE81A47057A7232F1B8E1".into()),
         ("serial_mismatch", |r| r.serial = format!("6F{}", &serial()[2..])),
-        ("certificate_expired", |r| r.now = None),
+        ("serial_format_wrong", |r| {
+            r.serial = serial().as_bytes().chunks(2).map(|p| String::from_utf8_lossy(p)).collect::<Vec<_>>().join(" ")
+        }),
     ]
 }
 
-fn hex_of(base64: &str) -> String {
+pub(super) fn hex_of(base64: &str) -> String {
     use base64::Engine as _;
     super::super::opened::hex(&base64::engine::general_purpose::STANDARD.decode(base64).unwrap())
 }
@@ -161,30 +168,9 @@ fn sound_requests_are_valid() {
     tally.finish();
 }
 
-#[test]
-fn each_cause_is_found_in_any_request() {
-    let mut tally = Tally::default();
-    for (slug, change) in anywhere() {
-        for mut request in all() {
-            change(&mut request);
-            if slug == "certificate_expired" {
-                let certificate = crate::keys::Certificate::from_pem(MERCHANT_CERT).unwrap();
-                // Then the time stamp is stale as well.
-                request.now = Some(certificate.not_after().as_second() + 1);
-                tally.expect(slug, "timestamp_stale+certificate_expired", &request.examine());
-                request.time = request.now.unwrap().to_string();
-                request.signed.time = request.time.clone();
-            }
-            tally.expect(&format!("{slug} {}", request.url), slug, &request.examine());
-        }
-    }
-    tally.finish();
-}
-
-#[test]
-fn each_cause_of_the_url_is_found() {
-    let mut tally = Tally::default();
-    for (slug, sent, signed) in [
+/// Sent and signed URLs.
+pub(super) fn urls() -> Vec<(&'static str, &'static str, &'static str)> {
+    vec![
         ("query_missing", QUERY, "/v3/pay/transactions/out-trade-no/1217752501"),
         ("query_missing", BILL, "/v3/bill/tradebill"),
         ("query_missing", "/v3/certificates?algorithm_type=RSA", "/v3/certificates"),
@@ -212,16 +198,14 @@ fn each_cause_of_the_url_is_found() {
         ("url_slashes_differ", "/v3/certificates/", "/v3/certificates"),
         ("url_slashes_differ", "/v3/certificates?a=1", "/v3/certificates/?a=1"),
         ("url_slashes_differ", "/v3//certificates", "/v3/certificates"),
-    ] {
-        let mut request = Request::sound("GET", sent, "");
-        request.signed.url = signed.into();
-        tally.expect(&format!("{sent} as {signed}"), slug, &request.examine());
-    }
-    tally.finish();
+        // One kind of character alone.
+        ("url_encoding_differs", "/v3/a?q=a%7Cb%20c", "/v3/a?q=a|b%20c"),
+        ("url_encoding_differs", "/v3/a?q=a-b,c", "/v3/a?q=a%2Db,c"),
+    ]
 }
 
 /// Sent and signed bodies, as bytes.
-fn bodies() -> Vec<(&'static str, Vec<u8>, Vec<u8>)> {
+pub(super) fn bodies() -> Vec<(&'static str, Vec<u8>, Vec<u8>)> {
     let text = |slug, sent: &str, signed: &str| (slug, sent.as_bytes().to_vec(), signed.as_bytes().to_vec());
     let spaced = SMALL.replace(',', ", ").replace(':', ": ");
     let sorted = "{\"amount\":{\"refund\":1,\"total\":2},\"reason\":\"a b/c\",\"transaction_id\":\"42\"}";
@@ -291,27 +275,6 @@ fn bodies() -> Vec<(&'static str, Vec<u8>, Vec<u8>)> {
 }
 
 #[test]
-fn each_cause_of_the_body_is_found() {
-    let mut tally = Tally::default();
-    for (slug, sent, signed) in bodies() {
-        let mut request = Request::sound("POST", "/v3/refund/domestic/refunds", "");
-        (request.body, request.signed.body) = (sent.clone(), signed.clone());
-        let name = format!("{slug}: {} as {}", String::from_utf8_lossy(&sent), String::from_utf8_lossy(&signed));
-        tally.expect(&name, slug, &request.examine());
-    }
-    for signed in [
-        "bill_date=2026-11-23&bill_type=ALL&tar_type=GZIP",
-        "{\"bill_date\":\"2026-11-23\",\"bill_type\":\"ALL\",\"tar_type\":\"GZIP\"}",
-        "{\"bill_date\": \"2026-11-23\", \"bill_type\": \"ALL\", \"tar_type\": \"GZIP\"}",
-    ] {
-        let mut request = bill();
-        request.signed.body = signed.into();
-        tally.expect(signed, "get_signed_with_body", &request.examine());
-    }
-    tally.finish();
-}
-
-#[test]
 fn two_habits_of_a_serialiser_are_found_together() {
     let mut tally = Tally::default();
     let php = BODY.replace("形象店", "\\u5f62\\u8c61\\u5e97").replace("公仔", "\\u516c\\u4ed4").replace('/', "\\/");
@@ -336,17 +299,26 @@ fn two_habits_of_a_serialiser_are_found_together() {
     tally.finish();
 }
 
+const FILE: &[u8] = b"\x89PNG\r\n\x1a\n--not the end";
+
+/// The part `meta` of an upload, with the file's hash or `stated`.
+pub(super) fn meta_of(stated: Option<&str>) -> String {
+    let hash = super::super::opened::hex(&<sha2::Sha256 as sha2::Digest>::digest(FILE));
+    format!("{{ \"filename\": \"a.png\", \"sha256\": \"{}\" }}", stated.unwrap_or(&hash))
+}
+
+/// The whole body of an upload.
+pub(super) fn upload(meta: &str) -> Vec<u8> {
+    let mut body = format!("--b0undary\r\nContent-Disposition: form-data; name=\"meta\";\r\nContent-Type: application/json\r\n\r\n{meta}\r\n--b0undary\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.png\";\r\nContent-Type: image/png\r\n\r\n").into_bytes();
+    body.extend_from_slice(FILE);
+    body.extend_from_slice(b"\r\n--b0undary--\r\n");
+    body
+}
+
 #[test]
 fn uploads_sign_their_meta() {
-    let file = b"\x89PNG\r\n\x1a\n--not the end";
-    let hash = super::super::opened::hex(&<sha2::Sha256 as sha2::Digest>::digest(file));
-    let meta = format!("{{ \"filename\": \"a.png\", \"sha256\": \"{hash}\" }}");
-    let upload = |meta: &str| {
-        let mut body = format!("--b0undary\r\nContent-Disposition: form-data; name=\"meta\";\r\nContent-Type: application/json\r\n\r\n{meta}\r\n--b0undary\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.png\";\r\nContent-Type: image/png\r\n\r\n").into_bytes();
-        body.extend_from_slice(file);
-        body.extend_from_slice(b"\r\n--b0undary--\r\n");
-        body
-    };
+    let hash = super::super::opened::hex(&<sha2::Sha256 as sha2::Digest>::digest(FILE));
+    let meta = meta_of(None);
     let made = |meta: &str, signed: &[u8]| {
         let mut request = Request::sound("POST", "/v3/merchant/media/upload", "");
         (request.body, request.signed.body) = (upload(meta), signed.to_vec());
@@ -451,13 +423,19 @@ fn what_cannot_be_checked_is_likely_at_most() {
     tally.finish();
 }
 
-#[test]
-fn key_files_of_another_kind_or_damaged_are_named() {
-    let mut tally = Tally::default();
+/// What is expected, whether it is given as certificate, and the file.
+pub(super) fn key_files() -> Vec<(&'static str, bool, Vec<u8>)> {
     let pem = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let (certificate, key) = (pem(MERCHANT_CERT), pem(MERCHANT_KEY));
     let bare = |text: &str| text.lines().filter(|line| !line.starts_with("-----")).collect::<Vec<_>>().join("\n");
-    for (slug, is_certificate, file) in [
+    vec![
+        ("key_file_wrong_kind?", false, fixture!("merchant_key_encrypted.pem").to_vec()),
+        (
+            "key_file_wrong_kind?",
+            false,
+            b"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA\n-----END RSA PRIVATE KEY-----\n".to_vec(),
+        ),
+        ("key_file_wrong_kind?", false, b"\x00\xff\xfe binary".to_vec()),
         ("key_file_wrong_kind?", false, certificate.clone().into_bytes()),
         ("key_file_wrong_kind?", true, key.clone().into_bytes()),
         ("key_file_wrong_kind?", true, fixture!("pub_key.pem").to_vec()),
@@ -474,12 +452,7 @@ fn key_files_of_another_kind_or_damaged_are_named() {
         ("key_file_mangled?", true, format!("'{}'", certificate.trim()).into_bytes()),
         ("key_file_mangled?", true, certificate.as_bytes()[..certificate.len() / 2].to_vec()),
         ("key_file_mangled?", false, Vec::new()),
-    ] {
-        let mut request = post();
-        (request.certificate, request.key_file) = (is_certificate, file.clone());
-        tally.expect(&String::from_utf8_lossy(&file), slug, &request.examine());
-    }
-    tally.finish();
+    ]
 }
 
 #[test]
@@ -498,6 +471,9 @@ fn pairs_of_different_kinds_are_found_together() {
                     .collect::<Vec<u8>>()
             }),
             ("body_json_number_form", |r| r.signed.body = BODY.replace("100", "100.0").into()),
+            ("body_json_unicode_escapes", |r| {
+                r.signed.body = BODY.replace('<', "\\u003c").replace('>', "\\u003e").into()
+            }),
             ("body_json_slash_escapes", |r| r.signed.body = BODY.replace('/', "\\/").into()),
             ("body_outer_whitespace", |r| r.signed.body.push(b'\n')),
             ("body_bom", |r| r.body.splice(..0, *b"\xef\xbb\xbf").for_each(drop)),
@@ -512,16 +488,60 @@ fn pairs_of_different_kinds_are_found_together() {
             pick(&["authorization_scheme_wrong", "authorization_format_wrong", "field_whitespace"]),
             pick(&["signature_hex", "signature_base64url", "signature_line_breaks", "signature_url_encoded"]),
             pick(&["padding_pss", "digest_wrong"]),
-            pick(&["serial_format_wrong", "serial_is_public_key_id", "serial_mismatch"]),
+            identity(),
         ]
     };
     let mut tally = Tally::default();
+    pairs(&post(), &kinds, &mut tally);
+    assert!(tally.seen.len() > 150, "{}", tally.seen.len());
+    tally.finish();
+}
+
+fn identity() -> Vec<(&'static str, Change)> {
+    let slugs = ["serial_format_wrong", "serial_is_public_key_id", "serial_mismatch"];
+    let mut all: Vec<_> = anywhere().into_iter().filter(|(slug, _)| slugs.contains(slug)).collect();
+    all.push(("mchid_mismatch", |r| r.mchid = "1900000001".into()));
+    all
+}
+
+#[test]
+fn pairs_with_a_query_are_found_together() {
+    let pick = |slugs: &[&str]| anywhere().into_iter().filter(|(slug, _)| slugs.contains(slug)).collect::<Vec<_>>();
+    let kinds: Vec<Vec<(&str, Change)>> = vec![
+        pick(&["final_newline_missing", "line_endings_crlf", "literal_backslash_n"]),
+        pick(&["method_differs"]),
+        vec![
+            ("query_missing", |r| r.signed.url = r.signed.url.split('?').next().unwrap().into()),
+            ("query_order_differs", |r| {
+                let (path, query) = r.signed.url.split_once('?').unwrap();
+                r.signed.url = format!("{path}?{}", query.rsplit('&').collect::<Vec<_>>().join("&"));
+            }),
+            ("url_encoding_differs", |r| r.signed.url = r.signed.url.replace("%7C", "|")),
+        ],
+        pick(&["timestamp_milliseconds", "timestamp_stale"]),
+        vec![("body_outer_whitespace", |r| r.signed.body.push(b'\n'))],
+        pick(&["authorization_scheme_wrong", "authorization_format_wrong"]),
+        pick(&["signature_hex", "signature_url_encoded"]),
+        pick(&["padding_pss", "digest_wrong"]),
+        identity(),
+    ];
+    let mut tally = Tally::default();
+    pairs(
+        &Request::sound("GET", "/v3/bill/tradebill?bill_date=2026-11-23&mchid=1900007291&x=a%7Cb", ""),
+        &kinds,
+        &mut tally,
+    );
+    tally.finish();
+}
+
+/// Each two changes of different kinds to `sound`.
+fn pairs(sound: &Request, kinds: &[Vec<(&str, Change)>], tally: &mut Tally) {
     let rank = |slug: &str| Cause::REQUEST.iter().position(|c| c.slug() == slug);
     for (at, kind) in kinds.iter().enumerate() {
         for other in kinds.iter().skip(at + 1) {
             for (one, change) in kind {
                 for (two, also) in other {
-                    let mut request = post();
+                    let mut request = sound.clone();
                     change(&mut request);
                     also(&mut request);
                     // A change of the serial that is overwritten by another isn't there.
@@ -553,8 +573,6 @@ fn pairs_of_different_kinds_are_found_together() {
             }
         }
     }
-    assert!(tally.seen.len() > 150, "{}", tally.seen.len());
-    tally.finish();
 }
 
 #[test]

@@ -194,6 +194,13 @@ impl Request {
         self.examine_with(&signature)
     }
 
+    /// Signed now, examined as often as is asked.
+    pub(super) fn case(self, name: &str, expected: &str) -> Case {
+        let signature = (self.form)(&STANDARD.encode(sign(self.signing_key, &self.text(), self.how)));
+        let name = format!("{name}: {} {}", self.method, self.url);
+        Case { name, expected: expected.to_owned(), examine: Box::new(move || self.examine_with(&signature)) }
+    }
+
     pub(super) fn examine_with(&self, signature: &str) -> Diagnosis {
         let value = format!(
             "WECHATPAY2-SHA256-RSA2048 mchid=\"{}\",nonce_str=\"{}\",signature=\"{signature}\",timestamp=\"{}\",serial_no=\"{}\"",
@@ -213,6 +220,13 @@ impl Request {
             now: self.now.map(|s| Timestamp::from_second(s).unwrap()),
         })
     }
+}
+
+/// A message, and what is expected of it.
+pub(super) struct Case {
+    pub(super) name: String,
+    pub(super) expected: String,
+    pub(super) examine: Box<dyn Fn() -> Diagnosis>,
 }
 
 /// Compare what was said with `expected`: slugs joined by `+` (needed together) or `/` (either), `?` at the end for likely.

@@ -2,6 +2,7 @@
 //! beyond putting sentences together, and no text holds anything of what was handed in.
 
 mod message;
+mod nothing;
 mod received;
 mod signature;
 
@@ -11,8 +12,13 @@ use super::verdict::{Bilingual, Certainty};
 /// English and Chinese.
 type Said = (&'static str, &'static str);
 
-/// The explanation and the fix for what was found.
-pub(super) fn explain(causes: &[Cause], combined: bool, certainty: Certainty) -> (Bilingual, Bilingual) {
+/// The explanation and the fix for what was found, by a command that knows the causes of `order` and compared `tried` texts.
+pub(super) fn explain(
+    causes: &[Cause],
+    combined: bool,
+    certainty: Certainty,
+    (order, tried): (&[Cause], u64),
+) -> (Bilingual, Bilingual) {
     if causes.is_empty() {
         return (
             said((
@@ -28,7 +34,13 @@ pub(super) fn explain(causes: &[Cause], combined: bool, certainty: Certainty) ->
         (" Or, which the inputs can't tell apart: ", "或者（从输入无法区分）：")
     };
     let mut explanation = join(causes.iter().map(|cause| words(*cause).0), link);
-    let fix = join(causes.iter().map(|cause| words(*cause).1), (" ", ""));
+    let mut fix = join(causes.iter().map(|cause| words(*cause).1), (" ", ""));
+    if let Some((excluded, next)) = nothing::words(causes, order, tried) {
+        explanation.en.push_str(&excluded.en);
+        explanation.zh.push_str(&excluded.zh);
+        fix.en.push_str(&next.en);
+        fix.zh.push_str(&next.zh);
+    }
     let known = match certainty {
         Certainty::Proved if causes.iter().any(|cause| is_of_ciphertext(*cause)) => (
             " Proved: signature and ciphertext check out once exactly this is assumed.",

@@ -141,10 +141,13 @@ pub(super) fn words(cause: Cause) -> Option<(Said, Said)> {
             ("Use the same merchant for both.", "两处使用同一个商户号。"),
         ),
         Cause::KeyFileWrongKind => (
-            ("The key file is of another kind than asked for.", "密钥文件的种类不对。"),
             (
-                "Give apiclient_key.pem as private key and apiclient_cert.pem as certificate; take a PKCS#12 apart first.",
-                "私钥用 apiclient_key.pem，证书用 apiclient_cert.pem；PKCS#12 请先拆分。",
+                "The key file is of another kind than asked for: a certificate, public key or PKCS#12 in place of a private key or the reverse, a key sealed with a pass phrase, or no RSA key.",
+                "密钥文件的种类不对：证书、公钥或 PKCS#12 被当作私钥（或相反），私钥带有口令，或者不是 RSA 密钥。",
+            ),
+            (
+                "Give apiclient_key.pem as private key and apiclient_cert.pem as certificate; take a PKCS#12 apart first, and the pass phrase off (openssl pkey -in FILE -out FILE).",
+                "私钥用 apiclient_key.pem，证书用 apiclient_cert.pem；PKCS#12 请先拆分，带口令的私钥请先去掉口令（openssl pkey -in 文件 -out 文件）。",
             ),
         ),
         Cause::KeyFileMangled => (
