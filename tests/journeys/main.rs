@@ -9,6 +9,7 @@ mod forward;
 mod killed_in_a_storm;
 mod merchant_api;
 mod no_whole_answer;
+mod migration;
 mod not_genuine;
 mod pay_and_be_notified;
 mod public_key_mode;

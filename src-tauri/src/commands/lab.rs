@@ -2,8 +2,10 @@
 //! the merchant's own keys stay behind the desk.
 
 use crate::host::Host;
-use guitai_console::wire::Problem;
-use guitai_console::{DoctorNotification, DoctorPayParams, DoctorRequest, Finding, KeyEntry, TextVerdict, VerifyInput};
+use guitai_console::wire::{Exchange, Problem};
+use guitai_console::{
+    DoctorNotification, DoctorPayParams, DoctorRequest, Finding, KeyEntry, Rehearsal, TextVerdict, VerifyInput,
+};
 use tauri::State;
 
 /// Which mistake broke a request's signature.
@@ -53,4 +55,22 @@ pub async fn key_register(host: State<'_, Host>, m: Option<String>) -> Result<Ve
 #[specta::specta]
 pub async fn verify_text(host: State<'_, Host>, m: Option<String>, input: VerifyInput) -> Result<TextVerdict, Problem> {
     host.console().await?.verify_text(m.as_deref(), input).await
+}
+
+/// The change to the WeChat Pay public key, played at the merchant's sandbox.
+#[tauri::command]
+#[specta::specta]
+pub async fn merchant_rehearse(host: State<'_, Host>, m: Option<String>) -> Result<Rehearsal, Problem> {
+    host.console().await?.merchant_rehearse(m.as_deref()).await
+}
+
+/// The call that a Request-ID or an error body is about.
+#[tauri::command]
+#[specta::specta]
+pub async fn exchange_find(
+    host: State<'_, Host>,
+    m: Option<String>,
+    said: String,
+) -> Result<Option<Exchange>, Problem> {
+    host.console().await?.exchange_find(m.as_deref(), &said).await
 }

@@ -27,6 +27,7 @@ mod order;
 mod out;
 mod printer;
 mod refund;
+mod rehearse;
 mod replay;
 mod sandbox;
 mod sensitive;

@@ -6,6 +6,7 @@ use crate::desk;
 use crate::failure::{Done, Failure};
 use crate::files;
 use crate::out::{Out, Table, Tone, plain, time};
+use crate::rehearse;
 use crate::text::{Language, both};
 use clap::{Args, Subcommand, ValueEnum};
 use guitai_console::wire::{Merchant, MerchantCheck};
@@ -38,6 +39,14 @@ pub enum MerchantCommand {
     /// Download the platform certificates now, and list them, the newest first
     #[command(after_help = "Example:\n  guitai merchant certificates shop")]
     Certificates(NameArg),
+    /// Rehearse the change to the WeChat Pay public key at the sandbox: what breaks at each step, and the way back
+    #[command(
+        after_help = "Each step (apply, switch, mixed, retire) is set at the merchant's sandbox, then a prepay, a query and a\n\
+                            notification are judged by servers that know the certificates, both, or the public key only.\n\
+                            Exit 1 where the merchant's own set-up breaks. The sandbox is put back.\n\n\
+                            Example:\n  guitai merchant rehearse test"
+    )]
+    Rehearse(NameArg),
     /// Change a profile; a changed APIv3 key leaves the old one good for callbacks for 24 h
     #[command(after_help = "Example:\n  guitai merchant update shop --api-v3-key-file new.key")]
     Update(UpdateArgs),
@@ -193,6 +202,9 @@ pub async fn run(context: &Context, command: MerchantCommand) -> Done {
             if !check.ok {
                 return Err(Failure::NotValid);
             }
+        }
+        MerchantCommand::Rehearse(arg) => {
+            return rehearse::run(context, arg.name.as_deref().or(context.merchant())).await;
         }
         MerchantCommand::Pems(args) => {
             let (dir, mchid) = (&args.dir, args.mchid.as_deref());

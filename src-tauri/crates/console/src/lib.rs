@@ -35,8 +35,9 @@ pub use console::{Console, Options};
 pub use forward::{Forward, ForwardFilter, ForwardOptions, ForwardRecovery};
 pub use listener::{ListenOptions, Listener};
 pub use merchants::{
-    DoctorNotification, DoctorPayParams, DoctorRequest, Finding, KeyEntry, KeyKind, MerchantInput, MerchantPatch, Pems,
-    PemsFile, PemsKind, SignInput, SignedRequest, TextVerdict, VerifyInput,
+    DoctorNotification, DoctorPayParams, DoctorRequest, Finding, FrameworkSnippet, KeyEntry, KeyKind, KeySetup,
+    MerchantInput, MerchantPatch, MigrationStep, Pems, PemsFile, PemsKind, Rehearsal, RehearsedCheck, RehearsedSetup,
+    RehearsedStep, SignInput, SignedRequest, TextVerdict, VerifyInput,
 };
 pub use outside::{Outside, default_data_dir};
 pub use replay::{

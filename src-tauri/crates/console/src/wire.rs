@@ -426,6 +426,36 @@ pub struct Exchange {
     pub signed: Option<SignedText>,
     /// The text that the gateway signed, and whether it checked out.
     pub verified: Option<SignedText>,
+    /// Where the gateway refused our signature and says what it verified: both texts beside each other.
+    pub beside: Option<Beside>,
+}
+
+/// What we signed beside what the gateway says that it verified (`sign_information`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct Beside {
+    /// The five lines; of the body its beginning.
+    pub lines: Vec<BesideLine>,
+    /// Bytes of our text.
+    pub ours_length: u32,
+    /// Bytes of the gateway's.
+    pub theirs_length: u32,
+    /// The first line that differs.
+    pub parts_at: Option<String>,
+    /// Where they part, in words.
+    pub said: Bilingual,
+}
+
+/// One line of both.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct BesideLine {
+    /// `method`, `url`, `timestamp`, `nonce`, `body`.
+    pub field: String,
+    /// As we signed it.
+    pub ours: String,
+    /// As the gateway has it.
+    pub theirs: String,
+    /// The same, as far as is shown.
+    pub same: bool,
 }
 
 /// A string to sign, line by line, with its signature.

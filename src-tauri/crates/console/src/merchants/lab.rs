@@ -97,6 +97,17 @@ pub struct Finding {
     pub sha256: String,
     /// How many texts were compared.
     pub tried: u32,
+    /// Where a framework is the cause: how each of them hands over the raw body.
+    pub snippets: Vec<FrameworkSnippet>,
+}
+
+/// Code for one framework.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, specta::Type)]
+pub struct FrameworkSnippet {
+    /// The framework's own name.
+    pub framework: String,
+    /// What to write.
+    pub code: String,
 }
 
 /// A text, a signature, and the key that may have made it.
@@ -304,6 +315,11 @@ impl Finding {
             sha256: hex(found.sign_string.as_bytes()),
             sign_string: found.sign_string,
             tried: u32::try_from(found.tried).unwrap_or(u32::MAX),
+            snippets: found
+                .snippets
+                .iter()
+                .map(|it| FrameworkSnippet { framework: it.framework.to_owned(), code: it.code.to_owned() })
+                .collect(),
         }
     }
 }

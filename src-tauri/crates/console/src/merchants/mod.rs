@@ -2,7 +2,8 @@
 //! remembered until the store says that something changed (another process may have done it).
 //!
 //! What may go into a profile is judged in `draft`, written in `changes`; the verbs of the console are in `verbs`, the
-//! belong-together check in `check`, a folder of key files in `pems`, the register of keys in `register`, doctor and playground in `lab`. Certificates are
+//! belong-together check in `check`, a folder of key files in `pems`, the register of keys in `register`, doctor and
+//! playground in `lab`, the migration to the public key in `rehearsal`. Certificates are
 //! downloaded elsewhere (`trust`); orders don't live here.
 
 mod address;
@@ -13,12 +14,16 @@ mod input;
 mod lab;
 mod pems;
 mod register;
+mod rehearsal;
 mod verbs;
 
 pub use input::{MerchantInput, MerchantPatch};
-pub use lab::{DoctorNotification, DoctorPayParams, DoctorRequest, Finding, TextVerdict, VerifyInput};
+pub use lab::{
+    DoctorNotification, DoctorPayParams, DoctorRequest, Finding, FrameworkSnippet, TextVerdict, VerifyInput,
+};
 pub use pems::{Pems, PemsFile, PemsKind};
 pub use register::{KeyEntry, KeyKind};
+pub use rehearsal::{KeySetup, MigrationStep, Rehearsal, RehearsedCheck, RehearsedSetup, RehearsedStep};
 pub use verbs::{SignInput, SignedRequest};
 
 use crate::outside::Outside;

@@ -7,10 +7,11 @@ use crate::console::{Console, Desk};
 use crate::gateway::{GatewayError, Sent};
 use crate::merchants::Profile;
 use crate::problem;
-use crate::store::{NewExchange, OrderRow, StoreError, Tx};
-use crate::wire::{Exchange, ExchangeSummary, Page, Problem};
+use crate::store::{ExchangeRaw, ExchangeRow, NewExchange, OrderRow, StoreError, Tx};
+use crate::wire::{Beside, BesideLine, Exchange, ExchangeSummary, Page, Problem};
 use std::sync::Arc;
 use wechatpay::api::{Request, VerifiedAnswer};
+use wechatpay::doctor::{self, SignInformation};
 
 /// A call that was made, not yet kept.
 #[derive(Debug)]
@@ -109,6 +110,35 @@ impl Console {
         Ok(Page { items: rows.iter().map(shown_exchange).collect(), next })
     }
 
+    /// The call that `said` is about: the answer's Request-ID, or the error body that came with it. Of the merchant's
+    /// newest 1,000 calls; null where none is.
+    ///
+    /// # Errors
+    /// `NO_MERCHANT`, `MERCHANT_NOT_FOUND`; the store's.
+    pub async fn exchange_find(&self, m: Option<&str>, said: &str) -> Result<Option<Exchange>, Problem> {
+        let profile = self.desk.merchants.get(m).await?;
+        let (mchid, said) = (profile.mchid.to_string(), said.trim().to_owned());
+        if said.is_empty() {
+            return Ok(None);
+        }
+        let found = self.desk.store.read(move |view| {
+            let (rows, _) = view.exchanges(&mchid, 1_000, None)?;
+            for row in rows {
+                let is_named = row.request_id.as_deref().is_some_and(|id| id.eq_ignore_ascii_case(&said));
+                // only what was refused has a body that says so
+                let may_say = row.status.is_some_and(|status| status >= 400) && said.starts_with('{');
+                if is_named || may_say && says(&view.exchange(row.id)?, &said) {
+                    return Ok(Some(row.id));
+                }
+            }
+            Ok::<_, StoreError>(None)
+        });
+        match found.await? {
+            Some(row) => self.exchange_show(&exchange_id(row)).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// One call with both sides byte for byte and the texts that were signed.
     ///
     /// # Errors
@@ -126,7 +156,9 @@ impl Console {
         let row = parse_id(id, "ex_").ok_or_else(absent)?;
         let (row, raw) = self.desk.store.read(move |view| view.exchange(row)).await?.ok_or_else(absent)?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let beside = raw.signed.as_ref().and_then(|signed| beside(&raw.response_body, &signed.text));
         Ok(Exchange {
+            beside,
             summary: shown_exchange(&row),
             base_url: raw.base_url,
             request_headers: raw.request_headers,
@@ -137,4 +169,27 @@ impl Console {
             verified: raw.verified,
         })
     }
+}
+
+fn says(call: &Option<(ExchangeRow, ExchangeRaw)>, said: &str) -> bool {
+    call.as_ref().is_some_and(|(_, raw)| raw.response_body.trim_ascii() == said.as_bytes())
+}
+
+/// Both texts, where the answer says what the gateway verified.
+fn beside(answer: &[u8], signed: &str) -> Option<Beside> {
+    let found = SignInformation::of_answer(answer)?.beside(signed.as_bytes());
+    let count = |bytes: u64| u32::try_from(bytes).unwrap_or(u32::MAX);
+    let line = |line: doctor::BesideLine| BesideLine {
+        field: line.field.to_owned(),
+        ours: line.ours,
+        theirs: line.theirs,
+        same: line.same,
+    };
+    Some(Beside {
+        lines: found.lines.into_iter().map(line).collect(),
+        ours_length: count(found.ours_length),
+        theirs_length: count(found.theirs_length),
+        parts_at: found.parts_at.map(str::to_owned),
+        said: problem::both(found.said.zh, found.said.en),
+    })
 }

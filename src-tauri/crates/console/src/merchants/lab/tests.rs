@@ -150,3 +150,26 @@ async fn the_register_says_what_belongs_together_and_shows_no_secret() {
     let text = serde_json::to_string(&entries).expect("JSON");
     assert!(!text.contains("PRIVATE KEY"), "{text}");
 }
+
+#[tokio::test]
+async fn a_body_that_a_framework_spoilt_comes_with_its_snippets_and_no_rehearsal_is_held_at_the_real_gateway() {
+    let (_folder, console) = desk().await;
+    let key = PrivateKey::from_pem(fixture!("platform_key.pem")).expect("a key");
+    let serial = Certificate::from_pem(fixture!("platform_cert.pem")).expect("a certificate").serial().to_string();
+    let signature = key.sign(b"1554208460\nn\n{\"id\":\"1\"}\n");
+    let headers =
+        [("Timestamp", "1554208460"), ("Nonce", "n"), ("Serial", serial.as_str()), ("Signature", signature.as_str())];
+    let input = DoctorNotification {
+        headers: headers.iter().map(|(name, value)| (format!("Wechatpay-{name}"), (*value).to_owned())).collect(),
+        body: "{\"id\": \"1\"}".to_owned(),
+        body_base64: None,
+        certificate: Some(text(fixture!("platform_cert.pem"))),
+        at: None,
+    };
+    let found = console.doctor_notification(None, input).await.expect("a finding");
+    assert_eq!((found.cause.as_deref(), found.snippets.len()), (Some("body_json_spacing"), 10));
+    let broken = console.doctor_request(None, request(header("AAAA"))).await.expect("a finding");
+    assert!(broken.snippets.is_empty());
+    let refused = console.merchant_rehearse(None).await.expect_err("refused");
+    assert_eq!(refused.code, "REHEARSAL_NEEDS_SANDBOX");
+}
