@@ -34,6 +34,7 @@ export const commands = {
 	/**  Ends it; what was found so far stays. */
 	certifyStop: () => typedError<null, Problem>(__TAURI_INVOKE("certify_stop")),
 	/**  A page of calls, newest first. */
+	exchangeFind: (m: string | null, said: string) => typedError<Exchange | null, Problem>(__TAURI_INVOKE("exchange_find", { m, said })),
 	exchangeList: (m: string | null, limit: number, after: string | null) => typedError<Page<ExchangeSummary>, Problem>(__TAURI_INVOKE("exchange_list", { m, limit, after })),
 	/**  A call with both sides as they were sent, and the texts that were signed. */
 	exchangeShow: (id: string) => typedError<Exchange, Problem>(__TAURI_INVOKE("exchange_show", { id })),
@@ -60,6 +61,7 @@ export const commands = {
 	/**  All profiles. */
 	merchantList: () => typedError<Merchant[], Problem>(__TAURI_INVOKE("merchant_list")),
 	/**  Removes a profile and its keys. */
+	merchantRehearse: (m: string | null) => typedError<Rehearsal, Problem>(__TAURI_INVOKE("merchant_rehearse", { m })),
 	merchantRemove: (name: string) => typedError<null, Problem>(__TAURI_INVOKE("merchant_remove", { name })),
 	/**  One profile; secrets as set or not set. */
 	merchantShow: (m: string | null) => typedError<Merchant, Problem>(__TAURI_INVOKE("merchant_show", { m })),
@@ -624,6 +626,7 @@ export type Exchange = {
 	signed: SignedText | null,
 	/**  The text that the gateway signed, and whether it checked out. */
 	verified: SignedText | null,
+	beside: Beside | null,
 } & ExchangeSummary;
 
 /**  A call to the gateway as lists show it. */
@@ -682,6 +685,7 @@ export type Finding = {
 	sha256: string,
 	/**  How many texts were compared. */
 	tried: number,
+	snippets: FrameworkSnippet[],
 };
 
 /**  How the desk learnt that an order is paid. */
@@ -1516,3 +1520,13 @@ function makeEvent<TListen, TEmit = TListen>(name: string, serialize?: (payload:
     return Object.assign(fn, base);
 }
 
+
+export type Beside = { lines: BesideLine[], ours_length: number, theirs_length: number, parts_at: string | null, said: Bilingual };
+export type BesideLine = { field: string, ours: string, theirs: string, same: boolean };
+export type FrameworkSnippet = { framework: string, code: string };
+export type KeySetup = "certificates" | "both" | "public_key";
+export type MigrationStep = "apply" | "switch" | "mixed" | "retire";
+export type Rehearsal = { merchant: string, yours: KeySetup | null, ok: boolean, steps: RehearsedStep[] };
+export type RehearsedStep = { step: MigrationStep, what: Bilingual, before: Bilingual, back: Bilingual, setups: RehearsedSetup[] };
+export type RehearsedSetup = { setup: KeySetup, yours: boolean, ok: boolean, checks: RehearsedCheck[] };
+export type RehearsedCheck = { name: string, ok: boolean, signed_by: string | null, why: Bilingual | null };

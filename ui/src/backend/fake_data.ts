@@ -132,6 +132,7 @@ export function exchangeOf(random: () => number, id: string, order: Order, at: n
   const request_id = `08${hex(random, 34).toUpperCase()}-268435462`;
   return {
     id,
+    beside: null,
     at: iso(at),
     purpose,
     method,

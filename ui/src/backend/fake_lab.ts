@@ -4,7 +4,7 @@ import type { CertifyCase, CertifyState, Finding, KeyEntry, TextVerdict } from '
 import type { Commands } from './call';
 import { MCHID, PLATFORM_SERIAL, SERIAL } from './fake_data';
 
-type LabCommands = Pick<Commands, 'doctorRequest' | 'doctorNotification' | 'doctorPayParams' | 'keyRegister' | 'verifyText' | 'certifyStart' | 'certifyStop' | 'certifyState' | 'certifySave'>;
+type LabCommands = Pick<Commands, 'doctorRequest' | 'doctorNotification' | 'doctorPayParams' | 'keyRegister' | 'merchantRehearse' | 'exchangeFind' | 'verifyText' | 'certifyStart' | 'certifyStop' | 'certifyState' | 'certifySave'>;
 
 const FINGERPRINT = '5A:1F:09:C3:77:E0:42:9B:D8:61:3E:AF:10:2C:94:7D:55:B8:E6:03:F1:8A:29:C0:6D:74:1B:EE:98:42:A7:30';
 
@@ -21,6 +21,7 @@ const finding = (text: string): Finding => ({
   sign_string: text,
   sha256: '5a1f09c377e0429bd8613eaf102c947d55b8e603f18a29c06d741bee9842a730',
   tried: 214,
+  snippets: [],
 });
 
 const CASES = ['genuine_accepted', 'forged_signature_refused', 'duplicate_accepted', 'amount_mismatch_held'];
@@ -54,6 +55,8 @@ export function labCommands(): LabCommands {
       entry({ kind: 'platform_certificate', owner: 'Tenpay.com Root CA', serial_no: PLATFORM_SERIAL, not_before: '2026-01-10T08:00:00+08:00', not_after: '2031-01-09T08:00:00+08:00' }),
       entry({ kind: 'vault_key', owner: 'vault.key', fingerprint: null, file: '~/.local/share/guitai/vault.key', exposed: false }),
     ],
+    merchantRehearse: async (m) => ({ merchant: m ?? 'sandbox', yours: 'both', ok: true, steps: [] }),
+    exchangeFind: async () => null,
     verifyText: async (_m, input): Promise<TextVerdict> => {
       const text = new TextEncoder().encode(input.text);
       return { ok: input.signature === '' ? null : input.text.endsWith('\n'), why: input.signature === '' ? { zh: '还没有签名值。', en: 'There is no signature yet.' } : null, sha256: String(text.length).padStart(64, '0'), bytes: text.length, fingerprint: FINGERPRINT };

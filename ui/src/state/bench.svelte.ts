@@ -1,13 +1,13 @@
 // The bench of signatures: which tab is open, what the doctor was given and found, the playground's lines and verdict,
 // the register of keys.
 
-import type { CallbackDossier, Exchange, Finding, KeyEntry, SignedText, TextVerdict } from '../backend/bindings';
+import type { CallbackDossier, Exchange, Finding, KeyEntry, Rehearsal, RequestView, SignedText, TextVerdict } from '../backend/bindings';
 import { asNotification, pasted, rawRequest, type Pasted, type PastedKind } from '../format/pasted';
 import { FIELDS, ended, parted, type Line, type Shape } from '../format/sign_lines';
 import type { Desk, Hearer } from './desk.svelte';
 import { Task } from './task.svelte';
 
-export type BenchTab = 'exchanges' | 'doctor' | 'playground' | 'keys';
+export type BenchTab = 'exchanges' | 'doctor' | 'playground' | 'keys' | 'migration';
 
 /** What came with the text when it was taken from the app itself: exact bytes and the time. */
 interface Origin {
@@ -39,13 +39,23 @@ export class Bench implements Hearer {
   verdict = $state.raw<TextVerdict | null>(null);
   verifying = new Task();
 
+  /** The framework whose snippet is shown. */
+  framework = $state('Express');
+  #sought = $state('');
+
   register = $state.raw<KeyEntry[] | null>(null);
+  /** The serial or id that a failed check names; its entry stands out. */
+  wantedKey = $state<string | null>(null);
   registering = new Task();
+
+  rehearsal = $state.raw<Rehearsal | null>(null);
+  rehearsing = new Task();
 
   constructor(private readonly desk: Desk) {}
 
   merchantChanged(): void {
-    this.register = this.finding = this.verdict = null;
+    this.register = this.finding = this.verdict = this.rehearsal = null;
+    this.wantedKey = null;
     this.key = 'merchant';
     if (this.tab === 'keys') void this.readRegister();
   }
@@ -69,10 +79,42 @@ export class Bench implements Hearer {
     return this.#origin !== null && this.#origin.text === this.text ? this.#origin.at : null;
   }
 
+  /** An error body or a Request-ID has no signature, but the call that it is about may be known here. */
+  get canLookUp(): boolean {
+    const read = this.read;
+    return read.kind === 'other' && (read.what === 'error_body' || read.what === 'request_id');
+  }
+
+  /** It was looked for, and no call of this merchant or the sandbox is it. */
+  get notFound(): boolean {
+    return this.canLookUp && this.#sought !== '' && this.#sought === this.text;
+  }
+
+  /** Which key should have made the signature that the finding is about. */
+  get serial(): string | null {
+    const read = this.read;
+    if (read.kind === 'request') return /serial_no="([^"]+)"/.exec(read.authorization)?.[1] ?? null;
+    if (read.kind === 'notification') return read.headers.find(([name]) => name.toLowerCase() === 'wechatpay-serial')?.[1] ?? null;
+    return null;
+  }
+
+  async #lookUp(): Promise<void> {
+    const { commands, m } = this.desk;
+    const said = this.text.trim();
+    const found = await this.diagnosing.run(() => commands.exchangeFind(m, said));
+    if (this.diagnosing.problem) return;
+    if (found) return this.ofExchange(found);
+    const requests = this.desk.pretend ? await this.diagnosing.run(() => commands.sandboxRequests(SANDBOX_REQUESTS)) : null;
+    const request = requests?.find((it) => it.request_id === said || (it.status >= 400 && it.response_body.trim() === said));
+    if (request) return this.ofSandboxRequest(request);
+    this.#sought = this.text;
+  }
+
   async diagnose(): Promise<void> {
     const { commands, m } = this.desk;
     const read = this.read;
     this.finding = null;
+    if (this.canLookUp) return this.#lookUp();
     if (read.kind === 'other') return;
     const certificate = this.ownKey ? null : this.pem;
     const at = this.at;
@@ -95,6 +137,12 @@ export class Bench implements Hearer {
   /** A call that the gateway refused, taken to the doctor. */
   async ofExchange(exchange: Exchange): Promise<void> {
     await this.#take({ text: rawRequest(exchange.method, exchange.base_url + exchange.target, exchange.request_headers, exchange.request_body), at: exchange.at });
+  }
+
+  /** A request that the sandbox refused, taken to the doctor. */
+  async ofSandboxRequest(request: RequestView): Promise<void> {
+    const base = request.via ?? '';
+    await this.#take({ text: rawRequest(request.method, base + request.target, request.headers, request.request_body), at: request.at });
   }
 
   async #take(origin: Origin, kind: 'auto' | PastedKind = 'auto'): Promise<void> {
@@ -136,6 +184,17 @@ export class Bench implements Hearer {
     this.show('playground');
   }
 
+  /** The entry of the key that this serial or id names; where none is, the register says what to do. */
+  showKey(serial: string): void {
+    this.wantedKey = serial;
+    this.show('keys');
+  }
+
+  async rehearse(): Promise<void> {
+    const played = await this.rehearsing.run(() => this.desk.commands.merchantRehearse(this.desk.m));
+    if (played) this.rehearsal = played;
+  }
+
   reshape(shape: Shape): void {
     const before = this.lines;
     this.linesShape = shape;
@@ -162,5 +221,8 @@ export class Bench implements Hearer {
     if (register) this.register = register;
   }
 }
+
+/** As many as the sandbox keeps. */
+const SANDBOX_REQUESTS = 500;
 
 const blank = (shape: Shape): Line[] => FIELDS[shape].map((field) => ({ field, text: '', end: 'lf' }));
