@@ -6,11 +6,34 @@ use guitai_tests::command::get;
 use guitai_tests::house::{House, SHOP};
 use wechatpay::money::Fen;
 
+/// The sandbox's merchant with this private key, and no key of WeChat Pay.
+fn without_public_key(house: &House, name: &str, private_key: Vec<u8>) -> MerchantInput {
+    let text = |name: &str| house.ready[name].as_str().expect("a text").to_owned();
+    MerchantInput {
+        name: name.to_owned(),
+        mchid: text("mchid"),
+        appid: text("appid"),
+        also_appids: Vec::new(),
+        serial_no: Some(text("merchant_serial_no")),
+        private_key: Secret::from_bytes(private_key),
+        certificate: None,
+        api_v3_key: Secret::from_bytes(text("api_v3_key").into_bytes()),
+        app_secret: None,
+        platform_certificates: Vec::new(),
+        public_key_id: None,
+        public_key: None,
+        base_url: Some(text("base_url")),
+        notify_url: Some(house.notify_url()),
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn each_step_breaks_what_the_real_one_breaks() {
     use KeySetup::{Both, Certificates, PublicKey};
     use MigrationStep::{Apply, Mixed, Retire, Switch};
     let house = House::open().await;
+    let switches = format!("{}/_sandbox/switches", house.ready["base_url"].as_str().expect("an address"));
+    let before = get(&switches).await;
     let played = house.desk.merchant_rehearse(Some(SHOP)).await.expect("a rehearsal");
     assert_eq!((played.yours, played.ok), (Some(Both), true), "{played:#?}");
     let mut broken = Vec::new();
@@ -32,17 +55,13 @@ async fn each_step_breaks_what_the_real_one_breaks() {
     assert_eq!(broken, expected.map(|(step, setup, names)| (step, setup, names.to_owned())));
     assert!(played.steps.iter().any(|step| step.step == Switch));
     // the way back: as it was, and the desk knows of no order
-    let base = house.ready["base_url"].as_str().expect("an address");
-    let switches = get(&format!("{base}/_sandbox/switches")).await;
-    assert_eq!((&switches["mode"], &switches["public_key_share"]), (&"certificate".into(), &0.0.into()));
+    assert_eq!(get(&switches).await, before);
     assert!(house.desk.order_list(Some(SHOP), Default::default()).await.expect("orders").items.is_empty());
 
     // A merchant that has not got the key yet.
-    let mut ready = house.ready.clone();
-    for name in ["public_key_id", "public_key"] {
-        ready.as_object_mut().expect("an object").remove(name);
-    }
-    house.desk.merchant_add_from_sandbox("old", &ready).await.expect("a profile without the key");
+    house.desk.merchant_remove(SHOP).await.expect("gone");
+    let key = std::fs::read(house.ready["merchant_private_key"].as_str().expect("a path")).expect("a key");
+    house.desk.merchant_add(without_public_key(&house, "old", key)).await.expect("a profile");
     let old = house.desk.merchant_rehearse(Some("old")).await.expect("a rehearsal");
     assert_eq!((old.yours, old.ok), (Some(Certificates), false));
     house.close().await;
@@ -51,23 +70,8 @@ async fn each_step_breaks_what_the_real_one_breaks() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_signature_lies_beside_the_gateways_and_is_found_by_its_request_id() {
     let house = House::open().await;
-    let text = |name: &str| house.ready[name].as_str().expect("a text").to_owned();
-    let wrong_key = MerchantInput {
-        name: "wrong".to_owned(),
-        mchid: text("mchid"),
-        appid: text("appid"),
-        also_appids: Vec::new(),
-        serial_no: Some(text("merchant_serial_no")),
-        private_key: Secret::from_bytes(include_bytes!("../keys/other_key.pem").to_vec()),
-        certificate: None,
-        api_v3_key: Secret::from_bytes(text("api_v3_key").into_bytes()),
-        app_secret: None,
-        platform_certificates: Vec::new(),
-        public_key_id: None,
-        public_key: None,
-        base_url: Some(text("base_url")),
-        notify_url: Some(house.notify_url()),
-    };
+    house.desk.merchant_remove(SHOP).await.expect("gone");
+    let wrong_key = without_public_key(&house, "wrong", include_bytes!("../keys/other_key.pem").to_vec());
     house.desk.merchant_add(wrong_key).await.expect("a profile");
     let input = OrderInput { amount: Fen::new(100), description: "热美式".to_owned(), ..OrderInput::default() };
     let order = house.desk.order_create(Some("wrong"), input).await.expect("an order");

@@ -95,6 +95,53 @@ async fn a_refused_delivery_is_diagnosed_from_where_it_is_shown() {
 }
 
 #[tokio::test]
+async fn a_request_that_the_sandbox_refused_is_diagnosed_and_found_by_its_request_id() {
+    let window = Window::open(System::English).await;
+    window.click("nav-sandbox").await;
+    let address = window.text_when("sandbox-address", |text| text.contains("http://127.0.0.1:")).await;
+    let base = address.split_whitespace().find(|word| word.starts_with("http://127.0.0.1:")).expect("an address");
+    let sent = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let authorization = REQUEST.split_once("Authorization: ").expect("a header").1;
+    let answer = sent
+        .get(format!("{base}/v3/certificates"))
+        .header("Authorization", authorization)
+        .header("Accept", "*/*")
+        .header("User-Agent", "test")
+        .send()
+        .await
+        .expect("an answer");
+    assert_eq!(answer.status(), 401);
+    let diagnosis = answer.headers().get("X-Guitai-Diagnosis").and_then(|it| it.to_str().ok()).map(str::to_owned);
+    let diagnosis = diagnosis.expect("a diagnosis");
+    let request_id = answer.headers().get("Request-ID").and_then(|it| it.to_str().ok()).map(str::to_owned);
+
+    window.click("request-row").await;
+    window.click("request-diagnose").await;
+    window.attribute_when("doctor-finding", "data-cause", &diagnosis).await;
+
+    // The same by its Request-ID alone.
+    if let Some(request_id) = request_id {
+        window.paste("doctor-text", &request_id).await;
+        window.click("doctor-run").await;
+        window.attribute_when("doctor-finding", "data-cause", &diagnosis).await;
+    }
+    window.close().await;
+}
+
+#[tokio::test]
+async fn the_change_to_the_public_key_is_rehearsed() {
+    let window = Window::open(System::Chinese).await;
+    window.click("nav-signatures").await;
+    window.click("tab-migration").await;
+    window.click("rehearse").await;
+    window.attribute_when("rehearsal", "data-ok", "true").await;
+    assert_eq!(window.attributes("rehearsed-step", "data-step").await, ["apply", "switch", "mixed", "retire"]);
+    let broken = window.attributes("rehearsed-setup", "data-ok").await;
+    assert_eq!(broken.iter().filter(|ok| *ok == "false").count(), 3, "{broken:?}");
+    window.close().await;
+}
+
+#[tokio::test]
 async fn an_examination_says_why_it_did_not_begin() {
     let window = Window::open(System::English).await;
     window.click("nav-sandbox").await;

@@ -75,6 +75,10 @@ async fn shots() {
             window.click("tab-keys").await;
             window.find("key-entry").await;
             shot("keys").await;
+            window.click("tab-migration").await;
+            window.click("rehearse").await;
+            window.find("rehearsal-verdict").await;
+            shot("migration").await;
             window.click("tab-exchanges").await;
             window.click("nav-sandbox").await;
             window.click("tab-certify").await;

@@ -110,8 +110,9 @@ impl MigrationStep {
 
     fn mode(self) -> &'static str {
         match self {
-            MigrationStep::Apply | MigrationStep::Switch => "certificate",
-            MigrationStep::Mixed => "mixed",
+            MigrationStep::Apply => "certificate",
+            // each request is answered by the key that it names
+            MigrationStep::Switch | MigrationStep::Mixed => "mixed",
             MigrationStep::Retire => "public_key",
         }
     }

@@ -4,7 +4,7 @@
 use super::*;
 use crate::console::Options;
 use crate::gateway::stand::*;
-use crate::merchants::{KeyKind, SignInput};
+use crate::merchants::{KeyKind, MerchantInput, SignInput};
 use crate::outside::Outside;
 use wechatpay::keys::PrivateKey;
 
@@ -152,7 +152,7 @@ async fn the_register_says_what_belongs_together_and_shows_no_secret() {
 }
 
 #[tokio::test]
-async fn a_body_that_a_framework_spoilt_comes_with_its_snippets_and_no_rehearsal_is_held_at_the_real_gateway() {
+async fn a_body_that_a_framework_spoilt_comes_with_its_snippets() {
     let (_folder, console) = desk().await;
     let key = PrivateKey::from_pem(fixture!("platform_key.pem")).expect("a key");
     let serial = Certificate::from_pem(fixture!("platform_cert.pem")).expect("a certificate").serial().to_string();
@@ -170,6 +170,15 @@ async fn a_body_that_a_framework_spoilt_comes_with_its_snippets_and_no_rehearsal
     assert_eq!((found.cause.as_deref(), found.snippets.len()), (Some("body_json_spacing"), 10));
     let broken = console.doctor_request(None, request(header("AAAA"))).await.expect("a finding");
     assert!(broken.snippets.is_empty());
-    let refused = console.merchant_rehearse(None).await.expect_err("refused");
-    assert_eq!(refused.code, "REHEARSAL_NEEDS_SANDBOX");
+}
+
+#[tokio::test]
+async fn a_rehearsal_needs_a_sandbox_that_is_there() {
+    let (_folder, console) = desk().await;
+    // nothing listens there
+    assert_eq!(console.merchant_rehearse(None).await.expect_err("refused").code, "REHEARSAL_FAILED");
+    console.merchant_remove("shop").await.expect("gone");
+    let real = MerchantInput { base_url: None, ..sound("real") };
+    console.merchant_add(real).await.expect("a merchant");
+    assert_eq!(console.merchant_rehearse(None).await.expect_err("refused").code, "REHEARSAL_NEEDS_SANDBOX");
 }
