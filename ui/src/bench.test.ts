@@ -55,3 +55,41 @@ test('an examination shows its cases as they finish and can be written down', { 
   await fireEvent.click(id('certify-save-html'));
   expect((await screen.findByTestId('certify-saved')).textContent).toContain('.html');
 });
+
+test('a Request-ID that nobody knows says so; its button is open all the same', { timeout: 20_000 }, async () => {
+  await at('signatures', 'doctor');
+  await fireEvent.input(id('doctor-text'), { target: { value: '08E6D3B2B10610A8031894D0' } });
+  expect(id('doctor-run')).toHaveProperty('disabled', false);
+  await fireEvent.click(id('doctor-run'));
+  await vi.waitFor(() => expect(id('doctor-detected').textContent).toContain('No request known'), { timeout: 10_000 });
+});
+
+test('pointing at a line lights the field in the request, and back', { timeout: 20_000 }, async () => {
+  await at('signatures', 'exchanges');
+  await fireEvent.click((await screen.findAllByTestId('signature-row'))[0]!);
+  const detail = await screen.findByTestId('signature-detail');
+  await vi.waitFor(() => expect(detail.querySelector('[data-piece=nonce]')).not.toBeNull(), { timeout: 10_000 });
+  const piece = detail.querySelector<HTMLElement>('[data-piece=nonce]')!;
+  const line = detail.querySelector<HTMLElement>('[data-testid=sign-line][data-field=nonce]')!;
+  await fireEvent.pointerEnter(line);
+  expect(piece.classList.contains('lit')).toBe(true);
+  await fireEvent.pointerLeave(line);
+  expect(piece.classList.contains('lit')).toBe(false);
+  await fireEvent.pointerEnter(piece);
+  expect(line.classList.contains('lit')).toBe(true);
+});
+
+test('the key that a signature names stands out in the register', { timeout: 20_000 }, async () => {
+  await at('signatures', 'exchanges');
+  await fireEvent.click((await screen.findAllByTestId('signature-row'))[0]!);
+  await fireEvent.click(await screen.findByTestId('show-key'));
+  await vi.waitFor(() => expect(screen.getAllByTestId('key-entry').some((entry) => entry.dataset.wanted === 'true')).toBe(true), { timeout: 10_000 });
+});
+
+test('the migration is rehearsed', { timeout: 20_000 }, async () => {
+  await at('signatures', 'migration');
+  await fireEvent.click(id('rehearse'));
+  expect((await screen.findByTestId('rehearsal-verdict')).textContent).toContain('every step goes through');
+  const setups = screen.getAllByTestId('rehearsed-setup');
+  expect(setups.map((setup) => `${setup.dataset.setup} ${setup.dataset.ok}`)).toEqual(['certificates false', 'both true']);
+});

@@ -1,6 +1,6 @@
 // The fake desk's doctor, playground, register and examination: shaped as the program's, with made-up findings.
 
-import type { CertifyCase, CertifyState, Finding, KeyEntry, TextVerdict } from './bindings';
+import type { CertifyCase, CertifyState, Finding, KeyEntry, RehearsedStep, TextVerdict } from './bindings';
 import type { Commands } from './call';
 import { MCHID, PLATFORM_SERIAL, SERIAL } from './fake_data';
 
@@ -23,6 +23,17 @@ const finding = (text: string): Finding => ({
   tried: 214,
   snippets: [],
 });
+
+const MIXED: RehearsedStep = {
+  step: 'mixed',
+  what: { zh: '微信支付把一部分回调改用公钥签名。', en: 'WeChat Pay signs a share of the notifications with the public key.' },
+  before: { zh: '所有回调服务都要先认识公钥。', en: 'Every service that takes notifications has to know the public key first.' },
+  back: { zh: '在商户平台暂停切换。', en: 'Pause the change on the merchant platform.' },
+  setups: [
+    { setup: 'certificates', yours: false, ok: false, checks: [{ name: 'notification', ok: false, signed_by: 'wechatpay_public_key', why: { zh: '服务器不认识这个公钥 ID。', en: "The server doesn't know this id." } }] },
+    { setup: 'both', yours: true, ok: true, checks: [{ name: 'notification', ok: true, signed_by: 'wechatpay_public_key', why: null }] },
+  ],
+};
 
 const CASES = ['genuine_accepted', 'forged_signature_refused', 'duplicate_accepted', 'amount_mismatch_held'];
 
@@ -55,7 +66,7 @@ export function labCommands(): LabCommands {
       entry({ kind: 'platform_certificate', owner: 'Tenpay.com Root CA', serial_no: PLATFORM_SERIAL, not_before: '2026-01-10T08:00:00+08:00', not_after: '2031-01-09T08:00:00+08:00' }),
       entry({ kind: 'vault_key', owner: 'vault.key', fingerprint: null, file: '~/.local/share/guitai/vault.key', exposed: false }),
     ],
-    merchantRehearse: async (m) => ({ merchant: m ?? 'sandbox', yours: 'both', ok: true, steps: [] }),
+    merchantRehearse: async (m) => ({ merchant: m ?? 'sandbox', yours: 'both', ok: true, steps: [MIXED] }),
     exchangeFind: async () => null,
     verifyText: async (_m, input): Promise<TextVerdict> => {
       const text = new TextEncoder().encode(input.text);

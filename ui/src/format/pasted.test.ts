@@ -19,6 +19,7 @@ describe('what was pasted', () => {
     ['a cURL command', `curl -X POST 'https://api.mch.weixin.qq.com/v3/pay/transactions/jsapi' -H 'Authorization: ${AUTH}' -H 'Accept: */*' --data-raw '{"a": 1}'`, 'POST', 'https://api.mch.weixin.qq.com/v3/pay/transactions/jsapi', '{"a": 1}'],
     ['without -X', `$ curl https://h/v3/x?a=1 -H "authorization: ${AUTH.replaceAll('"', '\\"')}"`, 'GET', 'https://h/v3/x?a=1', ''],
     ['a body makes a POST', `curl --url=https://h/p -H'Authorization: ${AUTH}' -d'{}' -o /dev/null --compressed`, 'POST', 'https://h/p', '{}'],
+    ['-G moves the data into the query', `curl -G https://h/v3/x -d a=1 --data-urlencode 'b=2 3|' -H 'Authorization: ${AUTH}'`, 'GET', 'https://h/v3/x?a=1&b=2%203%7C', ''],
     ['a raw request', `POST /v3/p HTTP/1.1\r\nHost: h\r\nAuthorization: ${AUTH}\r\n\r\n{"a":\n\n1}\n`, 'POST', '/v3/p', '{"a":\n\n1}\n'],
     ['a raw request without version or body', `GET /v3/certificates\nAuthorization: ${AUTH}`, 'GET', '/v3/certificates', ''],
   ])('%s', (_, text, method, url, body) => expect(pasted(text)).toEqual({ kind: 'request', method, url, authorization: AUTH, body }));

@@ -91,6 +91,7 @@ function ofCurl(text: string): PastedRequest {
   let method: string | null = null;
   let url = '';
   let body: string | null = null;
+  let get = false;
   const headers: [string, string][] = [];
   for (let i = 0; i < words.length; i++) {
     let word = words[i]!;
@@ -101,13 +102,24 @@ function ofCurl(text: string): PastedRequest {
     else if (short) [word, inline] = [short[1]!, short[2]!];
     const value = () => inline ?? words[++i] ?? '';
     if (word === '-X' || word === '--request') method = value();
+    else if (word === '--data-urlencode') {
+      // What a shell would encode stands encoded in the request: only the plain form can be told from here.
+      const raw = value();
+      const at = raw.indexOf('=');
+      const encoded = at === -1 ? encodeURIComponent(raw) : raw.slice(0, at + 1) + encodeURIComponent(raw.slice(at + 1));
+      body = body === null ? encoded : `${body}&${encoded}`;
+    }
     else if (word === '-H' || word === '--header') headers.push(headerOf(value()));
     else if (word === '--url') url = value();
     else if (BODY_FLAGS.includes(word)) body = body === null ? value() : `${body}&${value()}`;
-    else if (word === '-G' || word === '--get') method = 'GET';
+    else if (word === '-G' || word === '--get') get = true;
     else if (word === '-I' || word === '--head') method = 'HEAD';
     else if (OTHER_FLAGS.includes(word)) value();
     else if (!word.startsWith('-') && url === '') url = word;
+  }
+  if (get && body !== null) {
+    url += (url.includes('?') ? '&' : '?') + body;
+    body = null;
   }
   return { kind: 'request', method: method ?? (body === null ? 'GET' : 'POST'), url, authorization: find(headers, 'authorization') ?? '', body: body ?? '' };
 }
