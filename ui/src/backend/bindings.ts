@@ -34,7 +34,6 @@ export const commands = {
 	/**  Ends it; what was found so far stays. */
 	certifyStop: () => typedError<null, Problem>(__TAURI_INVOKE("certify_stop")),
 	/**  A page of calls, newest first. */
-	exchangeFind: (m: string | null, said: string) => typedError<Exchange | null, Problem>(__TAURI_INVOKE("exchange_find", { m, said })),
 	exchangeList: (m: string | null, limit: number, after: string | null) => typedError<Page<ExchangeSummary>, Problem>(__TAURI_INVOKE("exchange_list", { m, limit, after })),
 	/**  A call with both sides as they were sent, and the texts that were signed. */
 	exchangeShow: (id: string) => typedError<Exchange, Problem>(__TAURI_INVOKE("exchange_show", { id })),
@@ -44,8 +43,12 @@ export const commands = {
 	doctorPayParams: (m: string | null, input: DoctorPayParams) => typedError<Finding, Problem>(__TAURI_INVOKE("doctor_pay_params", { m, input })),
 	/**  Which mistake broke a request's signature. */
 	doctorRequest: (m: string | null, input: DoctorRequest) => typedError<Finding, Problem>(__TAURI_INVOKE("doctor_request", { m, input })),
+	/**  The call that a Request-ID or an error body is about. */
+	exchangeFind: (m: string | null, said: string) => typedError<Exchange | null, Problem>(__TAURI_INVOKE("exchange_find", { m, said })),
 	/**  Every key and certificate of a merchant; for the sandbox's merchant its files and its CA, too. */
 	keyRegister: (m: string | null) => typedError<KeyEntry[], Problem>(__TAURI_INVOKE("key_register", { m })),
+	/**  The change to the WeChat Pay public key, played at the merchant's sandbox. */
+	merchantRehearse: (m: string | null) => typedError<Rehearsal, Problem>(__TAURI_INVOKE("merchant_rehearse", { m })),
 	/**  Does a signature check out over a text? */
 	verifyText: (m: string | null, input: VerifyInput) => typedError<TextVerdict, Problem>(__TAURI_INVOKE("verify_text", { m, input })),
 	/**  Listens on a port of this machine; the one that it listened on before is given up. */
@@ -61,7 +64,6 @@ export const commands = {
 	/**  All profiles. */
 	merchantList: () => typedError<Merchant[], Problem>(__TAURI_INVOKE("merchant_list")),
 	/**  Removes a profile and its keys. */
-	merchantRehearse: (m: string | null) => typedError<Rehearsal, Problem>(__TAURI_INVOKE("merchant_rehearse", { m })),
 	merchantRemove: (name: string) => typedError<null, Problem>(__TAURI_INVOKE("merchant_remove", { name })),
 	/**  One profile; secrets as set or not set. */
 	merchantShow: (m: string | null) => typedError<Merchant, Problem>(__TAURI_INVOKE("merchant_show", { m })),
@@ -211,6 +213,32 @@ export type AttemptView = {
 	error: string | null,
 	/**  What was wrong with it on purpose. */
 	fault?: RedeliverFault | null,
+};
+
+/**  What we signed beside what the gateway says that it verified (`sign_information`). */
+export type Beside = {
+	/**  The five lines; of the body its beginning. */
+	lines: BesideLine[],
+	/**  Bytes of our text. */
+	ours_length: number,
+	/**  Bytes of the gateway's. */
+	theirs_length: number,
+	/**  The first line that differs. */
+	parts_at: string | null,
+	/**  Where they part, in words. */
+	said: Bilingual,
+};
+
+/**  One line of both. */
+export type BesideLine = {
+	/**  `method`, `url`, `timestamp`, `nonce`, `body`. */
+	field: string,
+	/**  As we signed it. */
+	ours: string,
+	/**  As the gateway has it. */
+	theirs: string,
+	/**  The same, as far as is shown. */
+	same: boolean,
 };
 
 /**  A text for people in both languages; the host picks one. */
@@ -626,6 +654,7 @@ export type Exchange = {
 	signed: SignedText | null,
 	/**  The text that the gateway signed, and whether it checked out. */
 	verified: SignedText | null,
+	/**  Where the gateway refused our signature and says what it verified: both texts beside each other. */
 	beside: Beside | null,
 } & ExchangeSummary;
 
@@ -685,6 +714,7 @@ export type Finding = {
 	sha256: string,
 	/**  How many texts were compared. */
 	tried: number,
+	/**  Where a framework is the cause: how each of them hands over the raw body. */
 	snippets: FrameworkSnippet[],
 };
 
@@ -694,6 +724,14 @@ export type FoundBy =
 "callback" | 
 /**  A verified answer to a query (by hand or by the patrol). */
 "query";
+
+/**  Code for one framework. */
+export type FrameworkSnippet = {
+	/**  The framework's own name. */
+	framework: string,
+	/**  What to write. */
+	code: string,
+};
 
 /**  The gateway's own words. */
 export type GatewayRefusal = {
@@ -767,6 +805,15 @@ export type KeyMode =
 /**  The certificate always, whatever the request names. */
 "certificate" | 
 /**  The public key always; `/v3/certificates` has nothing to give. */
+"public_key";
+
+/**  Which of WeChat Pay's keys a merchant's server knows. */
+export type KeySetup = 
+/**  Platform certificates only. */
+"certificates" | 
+/**  Both. */
+"both" | 
+/**  The public key only. */
 "public_key";
 
 /**  What an order's newest callback came to, as lists are filtered by it. */
@@ -918,6 +965,17 @@ export type MerchantPatch = {
 	/**  Lets a live merchant prepay, close and refund. */
 	live_enabled?: boolean | null,
 };
+
+/**  The steps of the real migration, in order. */
+export type MigrationStep = 
+/**  申请: the public key was applied for; WeChat Pay signs as before. */
+"apply" | 
+/**  切换: the merchant has the key and names it in `Wechatpay-Serial`. */
+"switch" | 
+/**  灰度: WeChat Pay signs a share of all notifications with the public key, whoever asked. */
+"mixed" | 
+/**  停用: certificates are gone. */
+"retire";
 
 /**  What `/v3/certificates` says when there are none. */
 export type NoCertificates = 
@@ -1225,6 +1283,56 @@ export type RefundOutcome =
 /**  The payer's account can't take it. */
 "ABNORMAL";
 
+/**  The whole rehearsal. */
+export type Rehearsal = {
+	/**  Profile. */
+	merchant: string,
+	/**  The merchant's set-up as it is; null: it knows no key of WeChat Pay. */
+	yours: KeySetup | null,
+	/**  Everything went through with that. */
+	ok: boolean,
+	/**  In order. */
+	steps: RehearsedStep[],
+};
+
+/**  One thing that was tried. */
+export type RehearsedCheck = {
+	/**  `prepay`, `query`, `notification`, `certificates` (the download). */
+	name: string,
+	/**  It goes through. */
+	ok: boolean,
+	/**  What the message's serial names: `platform_certificate`, `wechatpay_public_key`; null where nothing was signed. */
+	signed_by: string | null,
+	/**  What breaks, and what to do. */
+	why: Bilingual | null,
+};
+
+/**  One set-up of keys in one step. */
+export type RehearsedSetup = {
+	/**  Which. */
+	setup: KeySetup,
+	/**  It is the merchant's own. */
+	yours: boolean,
+	/**  Nothing breaks. */
+	ok: boolean,
+	/**  What was tried, in order. */
+	checks: RehearsedCheck[],
+};
+
+/**  One step. */
+export type RehearsedStep = {
+	/**  Which. */
+	step: MigrationStep,
+	/**  What happens in it. */
+	what: Bilingual,
+	/**  What the merchant has to do before it. */
+	before: Bilingual,
+	/**  How to go back. */
+	back: Bilingual,
+	/**  Each set-up of keys. */
+	setups: RehearsedSetup[],
+};
+
 /**  How the score card is written. */
 export type ReportKind = 
 /**  For programs. */
@@ -1520,13 +1628,3 @@ function makeEvent<TListen, TEmit = TListen>(name: string, serialize?: (payload:
     return Object.assign(fn, base);
 }
 
-
-export type Beside = { lines: BesideLine[], ours_length: number, theirs_length: number, parts_at: string | null, said: Bilingual };
-export type BesideLine = { field: string, ours: string, theirs: string, same: boolean };
-export type FrameworkSnippet = { framework: string, code: string };
-export type KeySetup = "certificates" | "both" | "public_key";
-export type MigrationStep = "apply" | "switch" | "mixed" | "retire";
-export type Rehearsal = { merchant: string, yours: KeySetup | null, ok: boolean, steps: RehearsedStep[] };
-export type RehearsedStep = { step: MigrationStep, what: Bilingual, before: Bilingual, back: Bilingual, setups: RehearsedSetup[] };
-export type RehearsedSetup = { setup: KeySetup, yours: boolean, ok: boolean, checks: RehearsedCheck[] };
-export type RehearsedCheck = { name: string, ok: boolean, signed_by: string | null, why: Bilingual | null };
