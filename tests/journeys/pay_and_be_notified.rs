@@ -19,6 +19,12 @@ async fn a_paid_order_turns_paid_by_its_callback() {
     assert_eq!(dossier.order.transaction_id.as_deref(), transaction["transaction_id"].as_str());
     let kinds: Vec<_> = dossier.timeline.iter().map(|entry| entry.kind.as_str()).collect();
     assert!(kinds.starts_with(&["created", "prepay"]) && kinds.contains(&"paid"), "{kinds:?}");
+    let came = dossier.timeline.iter().position(|entry| entry.callback_id == Some(callback.id.clone()));
+    let came = came.and_then(|at| dossier.timeline.get(at..at + 2)).expect("the delivery and what it changed");
+    let told: Vec<_> = came.iter().map(|entry| (entry.kind.as_str(), entry.detail.as_deref())).collect();
+    assert_eq!(told, [("callback", Some("applied")), ("paid", transaction["transaction_id"].as_str())]);
+    let reachable = |id: &str| dossier.timeline.iter().any(|entry| entry.exchange_id.as_deref() == Some(id));
+    assert!(dossier.exchanges.iter().all(|exchange| reachable(&exchange.id)), "{:?}", dossier.timeline);
     house.close().await;
 }
 

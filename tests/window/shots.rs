@@ -87,6 +87,32 @@ async fn shots() {
             window.click("tab-board").await;
 
             window.click("nav-orders").await;
+            window.click("open-filters").await;
+            window.click("filter-SUCCESS").await;
+            window.click("filter-NOTPAY").await;
+            window.click("filter-month").await;
+            window.click("order-row").await;
+            for key in ["x", "j", "x", "j", "x"] {
+                window.press(key).await;
+            }
+            window.find("bulk-offer").await;
+            shot("filters").await;
+            window.click("bulk-unmark").await;
+            window.click("clear-filters").await;
+            window.click("open-filters").await;
+            window.make_order("66", "给顾客扫的码").await;
+            window.click("prepay-native").await;
+            window.find("qr").await;
+            window.click("qr-enlarge").await;
+            window.find("qr-across").await;
+            shot("qr").await;
+            window.press_escape().await;
+            window.make_order("9.90", "网页支付 H5").await;
+            window.press_with_control('k').await;
+            window.fill("palette-input", "H5").await;
+            window.press_enter().await;
+            window.find("handoff-copy").await;
+            shot("handoff").await;
             window.click("new-order").await;
             window.find("new-order-amount").await;
             shot("new-order").await;

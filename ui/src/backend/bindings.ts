@@ -1517,7 +1517,8 @@ export type TextVerdict = {
 
 /**
  *  One thing that happened to an order. `kind` is one of `created`, `prepay`, `prepay_refused`, `prepay_unknown`,
- *  `pay_params`, `paid`, `callback`, `query`, `closed`, `refund`, `refund_refused`, `refund_settled`, `held`, `bill`.
+ *  `pay_params`, `paid`, `callback`, `query`, `asked` (a call that no other entry tells of; `detail` is its purpose),
+ *  `closed`, `refund`, `refund_refused`, `refund_settled`, `held`, `bill`.
  */
 export type TimelineEntry = {
 	/**  When. */

@@ -54,10 +54,13 @@ export function actions(desk: Desk): Action[] {
   const open = view.screen === 'orders' && !orders.creating ? orders.dossier : null;
   if (open && !orders.acting.busy) {
     const unpaid = ['CREATED', 'NOTPAY', 'USERPAYING', 'PAYERROR'].includes(open.state);
-    const act = (id: string, name: string, key: string, run: () => void) => list.push({ id, group: 'order', name, key, run });
+    const act = (id: string, name: string, key: string | undefined, run: () => void) => list.push({ id, group: 'order', name, key, run });
     if (unpaid) {
       act('prepay-jsapi', t.order.prepayJsapi, 'p', () => void orders.prepay('jsapi'));
       act('prepay-native', t.order.prepayNative, 'w', () => void orders.prepay('native'));
+      act('prepay-app', t.order.prepayApp, undefined, () => void orders.prepay('app'));
+      act('prepay-h5', t.order.prepayH5, undefined, () => void orders.prepay('h5'));
+      if (open.code_url && open.via === 'native') act('qr-large', t.order.qrLarge, 'q', () => (orders.across = true));
       if (desk.pretend && (open.prepay_id || open.code_url)) act('open-phone', t.order.phone, 'h', () => void phone.take(open.out_trade_no));
     }
     if (open.state !== 'CREATED') act('order-query', t.order.query, 's', () => void orders.query());
@@ -103,6 +106,8 @@ export function pressed(desk: Desk, event: KeyboardEvent): void {
     return;
   }
   if (desk.paletteOpen || desk.keysOpen || desk.question || desk.menu) return;
+  // The QR code across the counter has its own keys; whoever stands there can't be asked twice.
+  if (desk.orders.across) return;
   if (event.key === 'Escape') {
     escape(desk, event);
     return;

@@ -8,6 +8,7 @@ import { money } from '../format/money';
 import { words } from '../text/words.svelte';
 import { Appearance } from './appearance.svelte';
 import { Bench } from './bench.svelte';
+import { chime } from './chime';
 import { Callbacks } from './callbacks.svelte';
 import { Certify } from './certify.svelte';
 import { Exchanges } from './exchanges.svelte';
@@ -152,6 +153,8 @@ export class Desk {
       this.journal.event(event.kind, event);
       if (event.kind === 'payment_received' && event.merchant === this.m) this.#paid(event);
     }
+    // Once a batch, and for verified payments alone: nothing else is told this way.
+    if (events.some((event) => event.kind === 'payment_received')) chime(this.app?.settings ?? {});
     const mine = events.filter((event) => !('merchant' in event) || event.merchant === this.m);
     if (events.some((event) => event.kind === 'merchants_changed' || event.kind === 'callback_received' || event.kind === 'listener_changed') || missed) void this.#askApp();
     if (mine.length === 0 && !missed) return;

@@ -1,7 +1,10 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { fake, refusal, type FakeBackend } from '../backend/fake';
 import { words } from '../text/words.svelte';
+import { Bulk } from './bulk.svelte';
 import { Desk } from './desk.svelte';
+import { Feed } from './feed.svelte';
+import { Marks } from './marks.svelte';
 
 async function opened(backend: FakeBackend = fake()): Promise<Desk> {
   const desk = new Desk(backend);
@@ -210,4 +213,94 @@ test('with a channel chosen, a new order is prepaid at once', async () => {
   const desk = await opened(fake({ empty: true }));
   await desk.orders.create({ amount: 300, description: '茶' }, 'native');
   await vi.waitFor(() => expect([desk.orders.dossier?.state, desk.orders.dossier?.code_url?.startsWith('weixin://')]).toEqual(['NOTPAY', true]));
+});
+
+describe('the orders desk', () => {
+  test('filters are kept, cleared, and brought back by undo', async () => {
+    const backend = fake();
+    const desk = await opened(backend);
+    desk.orders.where({ vias: ['native'], amountFrom: '10' });
+    await vi.waitFor(() => expect(desk.orders.feed.rows.every((order) => order.via === 'native' && order.amount.total >= 1000)).toBe(true));
+    await vi.waitFor(() => expect(desk.orders.totals?.orders).toBe(backend.data.orders.filter((order) => order.merchant === 'sandbox' && order.via === 'native' && order.amount.total >= 1000).length));
+    desk.orders.clearFilters();
+    expect(desk.orders.filtered).toBe(false);
+    desk.toasts.list.at(-1)?.undo?.();
+    expect(desk.orders.conditions.now).toMatchObject({ vias: ['native'], amountFrom: '10' });
+  });
+
+  test('many are closed at once: asked first, failures named, gone on with', async () => {
+    const backend = fake();
+    const desk = await opened(backend);
+    for (const description of ['a', 'b', 'c']) {
+      await desk.orders.create({ amount: 100, description });
+      await desk.orders.prepay('native');
+    }
+    await vi.waitFor(() => expect(desk.orders.feed.rows.slice(0, 3).map((order) => order.state)).toEqual(['NOTPAY', 'NOTPAY', 'NOTPAY']));
+    const [first, second, third] = desk.orders.feed.rows;
+    for (const order of [first, second, third]) desk.orders.marks.toggle(order?.out_trade_no ?? '');
+    const paid = desk.orders.feed.rows.find((order) => order.state === 'SUCCESS');
+    desk.orders.marks.toggle(paid?.out_trade_no ?? '');
+    expect([desk.orders.marks.size, desk.orders.eligible('close').length]).toEqual([4, 3]);
+
+    const close = backend.commands.orderClose;
+    let down = true;
+    desk.commands.orderClose = async (m, no) => {
+      if (down && no === second?.out_trade_no) throw new Error('the line is down');
+      return close(m, no);
+    };
+    const work = desk.orders.bulkBegin('close');
+    expect(desk.question?.title).toContain('3');
+    desk.question?.answer(true);
+    await work;
+    const bulk = desk.orders.bulk;
+    expect([bulk.done, bulk.failures.map((failure) => failure.no), bulk.running]).toEqual([2, [second?.out_trade_no], false]);
+    down = false;
+    await desk.orders.bulkAgain();
+    expect([bulk.done, bulk.failures, bulk.rest]).toEqual([3, [], []]);
+  });
+
+  test('a stop leaves the rest, and it can be gone on with', async () => {
+    const bulk = new Bulk();
+    const seen: string[] = [];
+    const one = async (no: string) => {
+      seen.push(no);
+      if (seen.length === 2) bulk.stop();
+    };
+    await bulk.begin('query', ['a', 'b', 'c', 'd'], one);
+    expect([seen, bulk.rest, bulk.running]).toEqual([['a', 'b'], ['c', 'd'], false]);
+    await bulk.go(one);
+    expect([seen, bulk.done]).toEqual([['a', 'b', 'c', 'd'], 4]);
+  });
+
+  test('a range is marked from where it began', () => {
+    const marks = new Marks();
+    const keys = ['a', 'b', 'c', 'd', 'e'];
+    marks.range(keys, 'd', 'b');
+    expect([...marks.set]).toEqual(['b', 'c', 'd']);
+    marks.clear();
+    marks.toggle('e');
+    marks.range(keys, 'c', null);
+    expect([...marks.set].sort()).toEqual(['c', 'd', 'e']);
+  });
+
+  test('what was typed is there again after the form was closed', async () => {
+    const desk = await opened();
+    desk.orders.draft.amount = '12.50';
+    desk.orders.creating = true;
+    desk.orders.creating = false;
+    expect(desk.orders.draft.amount).toBe('12.50');
+    await desk.orders.create({ amount: 1250, description: 'a' });
+    expect(desk.orders.draft.amount).toBe('');
+  });
+});
+
+test('a list that finds little looks on until it is told to stop', async () => {
+  let looks = 0;
+  const feed = new Feed<{ id: number }>({
+    key: (row) => String(row.id),
+    at: () => '',
+    page: async () => ({ items: ++looks === 5 ? [{ id: 5 }] : [], next: looks < 8 ? String(looks) : null }),
+  });
+  await feed.reload();
+  expect([feed.rows, feed.more, looks]).toEqual([[{ id: 5 }], false, 8]);
 });

@@ -30,6 +30,8 @@ export const VIAS: Via[] = ['jsapi', 'native', 'app', 'h5'];
 export const LAMPS: Lamp[] = ['none', 'applied', 'duplicate', 'held', 'rejected', 'failed'];
 export const SORTS: OrderSort[] = ['newest', 'oldest', 'largest', 'smallest'];
 
+const NO_DRAFT = { amount: '', description: '', outTradeNo: '', attach: '' };
+
 /** States that can be filtered by, in the order of an order's life. */
 export const STATES = ['CREATED', 'NOTPAY', 'USERPAYING', 'SUCCESS', 'REFUND', 'CLOSED', 'PAYERROR'] as const;
 
@@ -52,9 +54,12 @@ export class Orders implements Hearer {
   tab = $state<OrderTab>('timeline');
   /** The form for a new one is open. */
   creating = $state(false);
+  /** What was typed for a new order; a form that was closed opens again with it. */
+  draft = $state({ ...NO_DRAFT });
+  /** The QR code is shown large, to a customer. */
+  across = $state(false);
   /** The form for a refund is open. */
   refunding = $state(false);
-  /** The QR code is shown large. */
   showing = new Task();
   /** What was asked of the open order: prepay, query, close, refund. */
   acting = new Task();
@@ -190,6 +195,7 @@ export class Orders implements Hearer {
   async open(outTradeNo: string, tab: OrderTab = 'timeline'): Promise<void> {
     this.creating = false;
     if (this.selected !== outTradeNo) {
+      this.across = false;
       this.tab = tab;
       this.refunding = false;
       this.acting.leave();
@@ -207,7 +213,7 @@ export class Orders implements Hearer {
   leave(): void {
     this.#turn++;
     this.selected = this.dossier = null;
-    this.refunding = false;
+    this.refunding = this.across = false;
     this.desk.phone.close();
   }
 
@@ -282,6 +288,7 @@ export class Orders implements Hearer {
   #made(order: Order | undefined): boolean {
     if (!order) return false;
     this.creating = false;
+    this.draft = { ...NO_DRAFT };
     void this.feed.refresh();
     void this.open(order.out_trade_no);
     return true;

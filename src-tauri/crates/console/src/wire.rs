@@ -156,7 +156,8 @@ pub struct Dossier {
 }
 
 /// One thing that happened to an order. `kind` is one of `created`, `prepay`, `prepay_refused`, `prepay_unknown`,
-/// `pay_params`, `paid`, `callback`, `query`, `closed`, `refund`, `refund_refused`, `refund_settled`, `held`, `bill`.
+/// `pay_params`, `paid`, `callback`, `query`, `asked` (a call that no other entry tells of; `detail` is its purpose),
+/// `closed`, `refund`, `refund_refused`, `refund_settled`, `held`, `bill`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Type)]
 pub struct TimelineEntry {
     /// When.

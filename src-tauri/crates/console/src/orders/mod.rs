@@ -114,7 +114,7 @@ impl Console {
             )))
         });
         let (lines, refunds, callbacks, exchanges, billed, order) = found.await?.ok_or_else(|| absent(out_trade_no))?;
-        let mut timeline: Vec<_> = lines.iter().map(show::shown_line).collect();
+        let mut timeline = show::whole_timeline(&lines, &callbacks, &exchanges);
         for (line, fetched_at) in &billed {
             let entry = show::shown_bill_line(line, *fetched_at);
             let place = timeline.iter().position(|later| later.at > entry.at).unwrap_or(timeline.len());

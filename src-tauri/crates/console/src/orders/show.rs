@@ -2,7 +2,7 @@
 
 use crate::store::{BillLineRow, CallbackRow, ExchangeRow, JournalRow, OrderRow, RefundRow};
 use crate::visible;
-use crate::wire::{Amount, Callback, ExchangeSummary, Order, Payer, Refund, RefundAmount, TimelineEntry};
+use crate::wire::{Amount, Callback, ExchangeSummary, Order, Payer, Refund, RefundAmount, TimelineEntry, Verdict};
 use wechatpay::time::{self, Timestamp};
 
 /// RFC 3339 in Beijing time; with milliseconds where there are any.
@@ -118,6 +118,51 @@ pub(crate) fn shown_bill_line(line: &BillLineRow, fetched_at: Timestamp) -> Time
         detail: Some(visible(&format!("{} {} · {}", line.state, line.at, line.fee), 200)),
         exchange_id: None,
         callback_id: None,
+    }
+}
+
+/// Everything that happened, oldest first: the journal, and what it has no line of its own for: deliveries that were
+/// known already or that a line only points at, and calls whose answer is still to come or told nothing new.
+pub(crate) fn whole_timeline(
+    lines: &[JournalRow],
+    callbacks: &[CallbackRow],
+    exchanges: &[ExchangeRow],
+) -> Vec<TimelineEntry> {
+    let told = |id: i64| {
+        lines.iter().any(|line| line.callback_id == Some(id) && matches!(line.kind.as_str(), "callback" | "held"))
+    };
+    let bare = |at: Timestamp, kind: &str, detail: String| TimelineEntry {
+        at: shown_time(at),
+        kind: kind.to_owned(),
+        state: None,
+        amount: None,
+        detail: Some(detail),
+        exchange_id: None,
+        callback_id: None,
+    };
+    let deliveries = callbacks.iter().filter(|row| !told(row.id)).map(|row| {
+        let entry = bare(row.received_at, "callback", verdict_word(row.verdict).to_owned());
+        // a delivery comes before what it changed, a call before what was learnt from it
+        (row.received_at, 0, TimelineEntry { amount: row.amount, callback_id: Some(callback_id(row.id)), ..entry })
+    });
+    let calls = exchanges.iter().filter(|row| !lines.iter().any(|line| line.exchange_id == Some(row.id))).map(|row| {
+        let entry = bare(row.at, "asked", row.purpose.clone());
+        (row.at, 0, TimelineEntry { exchange_id: Some(exchange_id(row.id)), ..entry })
+    });
+    let mut all: Vec<_> =
+        lines.iter().map(|line| (line.at, 1, shown_line(line))).chain(deliveries).chain(calls).collect();
+    // stable: the journal keeps its own order within one instant
+    all.sort_by_key(|(at, rank, _)| (*at, *rank));
+    all.into_iter().map(|(_, _, entry)| entry).collect()
+}
+
+fn verdict_word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Applied => "applied",
+        Verdict::Duplicate => "duplicate",
+        Verdict::Held => "held",
+        Verdict::Rejected => "rejected",
+        Verdict::Failed => "failed",
     }
 }
 
