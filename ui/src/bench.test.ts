@@ -2,6 +2,7 @@ import { cleanup, fireEvent, render, screen } from '@testing-library/svelte';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import App from './App.svelte';
 import { fake } from './backend/fake';
+import Beside from './parts/Beside.svelte';
 
 beforeEach(() => localStorage.clear());
 afterEach(cleanup);
@@ -92,4 +93,14 @@ test('the migration is rehearsed', { timeout: 20_000 }, async () => {
   expect((await screen.findByTestId('rehearsal-verdict')).textContent).toContain('every step goes through');
   const setups = screen.getAllByTestId('rehearsed-setup');
   expect(setups.map((setup) => `${setup.dataset.setup} ${setup.dataset.ok}`)).toEqual(['certificates false', 'both true']);
+});
+
+test('both texts after a refused signature, and where they part', () => {
+  const line = (field: string, ours: string, theirs: string) => ({ field, ours, theirs, same: ours === theirs });
+  const lines = [line('method', 'GET', 'GET'), line('url', 'https://h/v3/a', '/v3/a'), line('body', '', '')];
+  render(Beside, { beside: { lines, ours_length: 90, theirs_length: 81, parts_at: 'url', said: { zh: '在 url 分开', en: 'They part in url' } } });
+  expect(id('beside').dataset.partsAt).toBe('url');
+  const rows = [...id('beside').querySelectorAll('tbody tr')];
+  expect(rows.map((row) => row.classList.contains('apart'))).toEqual([false, true, false, true]);
+  expect(id('beside').textContent).toContain('https://h/v3/a');
 });
