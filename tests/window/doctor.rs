@@ -98,8 +98,9 @@ async fn a_refused_delivery_is_diagnosed_from_where_it_is_shown() {
 async fn a_request_that_the_sandbox_refused_is_diagnosed_and_found_by_its_request_id() {
     let window = Window::open(System::English).await;
     window.click("nav-sandbox").await;
-    let address = window.text_when("sandbox-address", |text| text.contains("http://127.0.0.1:")).await;
-    let base = address.split_whitespace().find(|word| word.starts_with("http://127.0.0.1:")).expect("an address");
+    window.text_when("sandbox-address", |text| text.contains("http://127.0.0.1:")).await;
+    let script = "return document.querySelector('[data-testid=sandbox-address] dd').textContent.trim()";
+    let base = window.script(script).await.as_str().expect("the gateway's address").to_owned();
     let sent = reqwest::Client::builder().no_proxy().build().expect("a client");
     let authorization = REQUEST.split_once("Authorization: ").expect("a header").1;
     let answer = sent
