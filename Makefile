@@ -82,6 +82,9 @@ test:
 	@$(HEADLESS) 600 cargo test --quiet -p guitai-tests --test window -- --test-threads=1 </dev/null
 	@if cargo fmt --version >/dev/null 2>&1; then echo "▸ cargo fmt"; cargo fmt --all --check; else echo "· no rustfmt here: formatting not checked"; fi
 	@if cargo clippy --version >/dev/null 2>&1; then echo "▸ cargo clippy"; cargo clippy --quiet --workspace --all-targets -- -D warnings; else echo "· no clippy here: lints not checked"; fi
+	@if rustdoc --version >/dev/null 2>&1; then echo "▸ cargo doc"; RUSTDOCFLAGS="-D warnings" cargo doc --quiet -p wechatpay --no-deps; else echo "· no rustdoc here: documentation not checked"; fi
+	$(SAY) "wechatpay can be published by itself"
+	@cargo package --quiet --list --allow-dirty -p wechatpay | grep -qx src/lib.rs
 	$(SAY) "all of it passed"
 
 bench:

@@ -168,3 +168,22 @@ fn certificates_are_listed_and_sensitive_fields_go_both_ways() {
     let long = guitai.file("long.txt", "x".repeat(215));
     assert_eq!(guitai.error(1, &["sensitive", "encrypt", "--text", &long])["code"], "PLAINTEXT_TOO_LONG");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_is_found_by_the_number_that_wechat_pay_gave_it() {
+    let shop = Shop::open();
+    let guitai = &shop.guitai;
+    shop.order("ORDER-01", "1.00", &[]);
+    let _ = guitai.json(&["order", "prepay", "ORDER-01", "--via", "native"]);
+    let paid = json!({ "out_trade_no": "ORDER-01", "outcome": "SUCCESS", "notify": false });
+    let transaction = shop.control("payments", paid).await;
+    let id = transaction["transaction_id"].as_str().unwrap();
+    let told = guitai.json(&["order", "query", "--transaction-id", id]);
+    assert_eq!((&told["trade_state"], &told["out_trade_no"]), (&json!("SUCCESS"), &json!("ORDER-01")));
+    // what was told of an order of this desk is taken in
+    assert_eq!(guitai.json(&["order", "show", "ORDER-01"])["state"], "SUCCESS");
+    let unknown = ["order", "query", "--transaction-id", "4200000000209912010000000000"];
+    assert_eq!(guitai.error(1, &unknown)["code"], "ORDER_NOT_EXIST");
+    assert_eq!(guitai.error(2, &["order", "query", "--transaction-id", "x y"])["field"], "transaction_id");
+    assert_eq!(guitai.run(&["order", "query"]).status, Some(2));
+}

@@ -109,6 +109,7 @@ const SENTENCES: &[(&str, &str)] = &[
     ("Shown to the payer", "显示给支付者"),
     ("The refund's number; the same again repeats the same refund [default: a new one]", "商户退款单号；同号重试同一笔退款 [默认: 新编号]"),
     ("How it is written", "格式"),
+    ("WeChat Pay's number of a payment instead, also of one made elsewhere; prints the transaction as WeChat Pay tells it", "改用微信支付订单号查询，也可查其他系统的支付；按微信支付的原样打印"),
     ("Several orders behind one payment: create, prepay, query, close", "合单：多笔订单一次支付"),
     ("Put 2 to 10 orders behind one payment; nothing is sent yet", "把 2 到 10 笔订单合成一次支付；还不发送"),
     ("Show a combined order with its orders", "显示合单及其子单"),

@@ -38,8 +38,10 @@ pub enum OrderCommand {
     #[command(after_help = "Example:\n  guitai order pay-params 20261124183712 --json")]
     PayParams(NumberArg),
     /// Ask WeChat Pay for the order's state
-    #[command(after_help = "Example:\n  guitai order query 20261124183712")]
-    Query(NumberArg),
+    #[command(
+        after_help = "Example:\n  guitai order query 20261124183712\n  guitai order query --transaction-id 4200000985202612010000000001"
+    )]
+    Query(QueryArgs),
     /// Close an unpaid order at WeChat Pay
     #[command(after_help = "Example:\n  guitai order close 20261124183712")]
     Close(NumberArg),
@@ -63,6 +65,17 @@ pub struct NumberArg {
     /// The order's out_trade_no
     #[arg(value_name = "NO", allow_hyphen_values = true)]
     no: String,
+}
+
+/// Which order, by either number.
+#[derive(Debug, Args)]
+pub struct QueryArgs {
+    /// The order's out_trade_no
+    #[arg(value_name = "NO", allow_hyphen_values = true, required_unless_present = "transaction_id")]
+    no: Option<String>,
+    /// WeChat Pay's number of a payment instead, also of one made elsewhere; prints the transaction as WeChat Pay tells it
+    #[arg(long, value_name = "T", conflicts_with = "no")]
+    transaction_id: Option<String>,
 }
 
 /// What a new order takes.
@@ -269,8 +282,13 @@ pub async fn run(context: &Context, command: OrderCommand) -> Done {
             let params = desk::with(context, async |console| Ok(console.pay_params(m, &arg.no).await?)).await?;
             out.document(&params, || serde_json::to_string_pretty(&params).unwrap_or_default());
         }
+        OrderCommand::Query(QueryArgs { transaction_id: Some(id), .. }) => {
+            let told = desk::with(context, async |console| Ok(console.transaction_query(m, &id).await?)).await?;
+            out.document(&told, || serde_json::to_string_pretty(&told).unwrap_or_default());
+        }
         OrderCommand::Query(arg) => {
-            let order = desk::with(context, async |console| Ok(console.order_query(m, &arg.no).await?)).await?;
+            let no = arg.no.unwrap_or_default();
+            let order = desk::with(context, async |console| Ok(console.order_query(m, &no).await?)).await?;
             out.document(&order, || facts(out, &order));
         }
         OrderCommand::Close(arg) => {

@@ -27,6 +27,8 @@ use wechatpay::money::Fen;
 
 /// What the gateway takes for an order without merchant data: it wants some.
 const NO_ATTACH: &str = "-";
+/// Orders of a combined one.
+const PARTS: std::ops::RangeInclusive<usize> = 2..=10;
 
 impl Console {
     /// Puts 2 to 10 orders that WeChat Pay hasn't heard of behind one payment. Nothing is sent yet.
@@ -41,6 +43,17 @@ impl Console {
             Some(number) => OutTradeNo::parse(&number).map_err(|error| error.at("combine_out_trade_no"))?.to_string(),
             None => self.number("GC", now),
         };
+        if !PARTS.contains(&input.orders.len()) {
+            let count = input.orders.len().to_string();
+            return Err(FieldError::new(
+                "sub_orders",
+                "items_2_10",
+                &count,
+                "has 2 to 10 orders",
+                "合单须有 2 到 10 个子单",
+            )
+            .into());
+        }
         let mut orders = Vec::with_capacity(input.orders.len());
         for no in &input.orders {
             orders.push(self.order_row(profile.mchid.as_str(), no).await?);

@@ -4,7 +4,7 @@
 use super::state::{News, RefundState};
 use wechatpay::api::combine::CombineQuery;
 use wechatpay::api::objects::{CombinedTransaction, RefundObject, RefundStatus, SubOrder, TradeState, Transaction};
-use wechatpay::api::query::ByOutTradeNo;
+use wechatpay::api::query::{ByOutTradeNo, ByTransactionId};
 use wechatpay::api::refund::{AbnormalRefund, Refund, RefundQuery};
 use wechatpay::api::{AnswerError, VerifiedAnswer};
 use wechatpay::money::Fen;
@@ -90,6 +90,16 @@ impl Told {
 /// What the verified answer to a query tells of the order that was asked about.
 pub(crate) fn of_query(call: &ByOutTradeNo, answer: &VerifiedAnswer) -> Result<OrderFacts, AnswerError> {
     call.answer(answer).map(|transaction| of_transaction(&transaction))
+}
+
+/// What the verified answer to a query by WeChat Pay's number tells, and its words.
+pub(crate) fn of_transaction_query(
+    call: &ByTransactionId,
+    answer: &VerifiedAnswer,
+) -> Result<(OrderFacts, serde_json::Value), AnswerError> {
+    let transaction = call.answer(answer)?;
+    let words = serde_json::to_value(&transaction).map_err(|error| AnswerError::NotUnderstood(error.to_string()))?;
+    Ok((of_transaction(&transaction), words))
 }
 
 /// What the verified answer to a query of a combined order tells of each of its orders.

@@ -15,8 +15,8 @@ use crate::store::{OrderRow, StoreError};
 use crate::wire::{FoundBy, Order, Problem};
 use std::sync::Arc;
 use wechatpay::api::close::Close;
-use wechatpay::api::query::ByOutTradeNo;
-use wechatpay::ids::{Mchid, OutTradeNo};
+use wechatpay::api::query::{ByOutTradeNo, ByTransactionId};
+use wechatpay::ids::{Mchid, OutTradeNo, TransactionId};
 
 impl Console {
     /// Asks WeChat Pay what it knows of the order, and takes it in.
@@ -27,6 +27,39 @@ impl Console {
         let profile = self.desk.merchants.get(m).await?;
         let order = self.order_row(profile.mchid.as_str(), out_trade_no).await?;
         query(&self.desk, &profile, &order).await.map(|row| shown(&row))
+    }
+
+    /// Asks by WeChat Pay's own number of a payment, also of one that was made elsewhere; WeChat Pay's transaction object.
+    /// If its order is kept here, what is told is taken in.
+    ///
+    /// # Errors
+    /// `INVALID_FIELD`; WeChat Pay's own codes (`ORDER_NOT_EXIST`); `ANSWER_CONTRADICTS`.
+    pub async fn transaction_query(&self, m: Option<&str>, transaction_id: &str) -> Result<serde_json::Value, Problem> {
+        let profile = self.desk.merchants.get(m).await?;
+        let transaction_id = TransactionId::parse(transaction_id)?;
+        let call = ByTransactionId { mchid: profile.mchid.clone(), transaction_id };
+        let asked = self.desk.ask(&profile, &call.request(), None, |_| Ok(())).await?;
+        let told =
+            asked.outcome().map_err(Clone::clone).and_then(|answer| Ok(facts::of_transaction_query(&call, answer)?));
+        let (heard, mchid, now) = (told.clone(), profile.mchid.to_string(), self.desk.outside.now());
+        let kept = self.desk.store.write(move |tx| {
+            let exchange = asked.keep(tx)?;
+            let Ok((facts, _)) = &heard else { return Ok::<_, StoreError>((exchange, None)) };
+            let Some(mut row) = tx.order(&mchid, &facts.out_trade_no)? else { return Ok((exchange, None)) };
+            let was_paid = row.success_time.is_some();
+            let taken = apply::take_query(tx, &mut row, facts, exchange, now)?;
+            Ok((exchange, tx.order_at(row.id)?.map(|row| (row, was_paid, taken))))
+        });
+        let (exchange, taken) = kept.await?;
+        let (_, words) = told.map_err(|error| self.desk.gateway_problem(&error, exchange))?;
+        if let Some((row, was_paid, taken)) = taken {
+            let paid_now = !was_paid && row.found_by == Some(FoundBy::Query);
+            self.desk.tell(apply::events(&row, paid_now.then_some(FoundBy::Query)));
+            if let Taken::Contrary { rung, detail } = taken {
+                return Err(contradicts(&row, rung, &detail));
+            }
+        }
+        Ok(words)
     }
 
     /// Closes an order that is not paid. One that WeChat Pay never heard of is closed here only.
