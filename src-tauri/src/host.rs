@@ -8,7 +8,7 @@ use crate::state::{AppState, Condition, ListenerState, SandboxState};
 use crate::tray::{self, Language, Tray};
 use crate::voice::{Manner, Voice};
 use guitai_console::wire::{Event, Merchant, OrderInput, Problem};
-use guitai_console::{Console, KeyKind, ListenOptions, Listener, MerchantPatch, Outside, Secret};
+use guitai_console::{Console, ForwardOptions, KeyKind, ListenOptions, Listener, MerchantPatch, Outside, Secret};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -169,6 +169,10 @@ impl Host {
         let kept =
             console.settings_get().await.unwrap_or_default().get("listener_port").and_then(|port| port.parse().ok());
         let wanted = kept.unwrap_or(LISTENER_PORT);
+        // to the kept targets; what waited for them while no window was open goes first
+        if let Err(problem) = console.forward_start(ForwardOptions::default()).await {
+            tracing::warn!(code = %problem.code, "nothing is passed on to backends");
+        }
         let started = match self.listen(console, wanted).await {
             Err(taken) if taken.code == "PORT_IN_USE" => self.listen(console, 0).await.map(|()| Some(taken)),
             other => other.map(|()| None),

@@ -44,6 +44,11 @@ impl Got {
         let text = |name| self.header(name).unwrap_or_else(|| panic!("{name} in {:?}", self.headers));
         (text("X-Guitai-Delivery").to_owned(), text("X-Guitai-Forward-Attempt").parse().expect("a number"))
     }
+
+    /// What Guitai says about the attempt before this one.
+    pub fn redelivery(&self) -> Option<&str> {
+        self.header("X-Guitai-Redelivery")
+    }
 }
 
 impl Backend {

@@ -6,6 +6,7 @@ mod backend;
 mod callback_lost;
 mod every_call;
 mod forward;
+mod forward_targets;
 mod killed_in_a_storm;
 mod merchant_api;
 mod migration;

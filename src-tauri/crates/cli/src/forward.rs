@@ -1,5 +1,4 @@
-//! `guitai forward`: what is passed on to backends by `guitai listen --forward-to`, what died on the way, and bringing
-//! it back.
+//! `guitai forward`: where deliveries are passed on to, what was, what died on the way, and bringing it back.
 
 use crate::Context;
 use crate::desk;
@@ -9,13 +8,28 @@ use crate::out::{Out, Table, Tone, plain, time};
 use crate::text::Language;
 use clap::{Args, Subcommand, ValueEnum};
 use guitai_console::wire::Page;
-use guitai_console::{Forward, ForwardFilter, ForwardRecovery};
+use guitai_console::{Forward, ForwardFilter, ForwardRecovery, ForwardTarget, ForwardTargetInput, ForwardWhat};
+use serde::Serialize;
 use serde_json::json;
 
 /// What can be done with forwards.
 #[derive(Debug, Subcommand)]
 pub enum ForwardCommand {
-    /// List forwards, newest first
+    /// Keep a backend that deliveries are passed on to, whoever takes them in: listen or the window
+    #[command(
+        after_help = "Example:\n  guitai forward add http://127.0.0.1:8080/notify\n  guitai forward add http://127.0.0.1:8081/refunds --event-type REFUND\n  guitai forward add http://127.0.0.1:8082/forged --what rejected"
+    )]
+    Add(AddArgs),
+    /// Forget a kept backend; what waits for it is dead and can be recovered
+    #[command(after_help = "Example:\n  guitai forward remove http://127.0.0.1:8080/notify")]
+    Remove(UrlArg),
+    /// Pass nothing on to a kept backend for now; what comes meanwhile waits for it
+    #[command(after_help = "Example:\n  guitai forward pause http://127.0.0.1:8080/notify")]
+    Pause(UrlArg),
+    /// Go on with a paused backend
+    #[command(after_help = "Example:\n  guitai forward resume http://127.0.0.1:8080/notify")]
+    Resume(UrlArg),
+    /// List the kept backends, and forwards, newest first
     #[command(after_help = "Example:\n  guitai forward list --state waiting")]
     List(ListArgs),
     /// List the dead ones: every attempt of the ladder failed
@@ -26,6 +40,61 @@ pub enum ForwardCommand {
         after_help = "Example:\n  guitai forward recover --since 2026-11-24\n  guitai forward recover --since 2026-11-24T09:00:00+08:00 --to http://127.0.0.1:8080/notify"
     )]
     Recover(RecoverArgs),
+}
+
+/// What is kept.
+#[derive(Debug, Args)]
+pub struct AddArgs {
+    /// The backend's callback URL
+    #[arg(value_name = "URL")]
+    url: String,
+    /// Which deliveries it gets
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = WhatArg::Accepted)]
+    what: WhatArg,
+    /// Only events whose type begins so, such as REFUND
+    #[arg(long, value_name = "T")]
+    event_type: Option<String>,
+    /// Let the address be private or link-local: it is your own backend
+    #[arg(long)]
+    allow_private: bool,
+}
+
+/// Which backend.
+#[derive(Debug, Args)]
+pub struct UrlArg {
+    /// The backend's callback URL
+    #[arg(value_name = "URL")]
+    url: String,
+}
+
+/// Which deliveries, as it is written on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum WhatArg {
+    /// Genuine ones: applied, duplicate, held
+    Accepted,
+    /// All that are kept, forged and failed ones too
+    Each,
+    /// Those that are not genuine
+    Rejected,
+}
+
+impl From<WhatArg> for ForwardWhat {
+    fn from(what: WhatArg) -> Self {
+        match what {
+            WhatArg::Accepted => ForwardWhat::Accepted,
+            WhatArg::Each => ForwardWhat::Each,
+            WhatArg::Rejected => ForwardWhat::Rejected,
+        }
+    }
+}
+
+/// The kept backends and a page of forwards.
+#[derive(Serialize)]
+struct Listed {
+    #[serde(flatten)]
+    page: Page<Forward>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    targets: Vec<ForwardTarget>,
 }
 
 /// Which forwards, in which state.
@@ -87,23 +156,85 @@ impl PageArgs {
 /// Does what `command` asks and prints what came of it.
 pub async fn run(context: &Context, command: ForwardCommand) -> Done {
     let out = &context.out;
-    let filter = match command {
-        ForwardCommand::List(args) => args.page.filter(args.state),
-        ForwardCommand::Dead(page) => page.filter(Some(StateArg::Dead)),
+    match command {
+        ForwardCommand::Add(args) => {
+            let AddArgs { url, what, event_type, allow_private } = args;
+            let input = ForwardTargetInput { url, what: what.into(), event_type, allow_private };
+            let target = desk::with(context, async |console| Ok(console.forward_target_add(input).await?)).await?;
+            out.document(&target, || targets_table(out, std::slice::from_ref(&target)));
+        }
+        ForwardCommand::Remove(UrlArg { url }) => {
+            desk::with(context, async |console| Ok(console.forward_target_remove(&url).await?)).await?;
+            out.document(&json!({ "removed": url }), || out.pick("已移除。", "Removed.").to_owned());
+        }
+        ForwardCommand::Pause(arg) => pause(context, &arg.url, true).await?,
+        ForwardCommand::Resume(arg) => pause(context, &arg.url, false).await?,
+        ForwardCommand::List(args) => {
+            let filter = args.page.filter(args.state);
+            let listed = desk::with(context, async |console| {
+                let targets = console.forward_target_list().await?;
+                Ok(Listed { targets, page: console.forward_list(filter).await? })
+            });
+            let listed = listed.await?;
+            out.document(&listed, || {
+                let targets =
+                    if listed.targets.is_empty() { String::new() } else { targets_table(out, &listed.targets) };
+                format!("{targets}\n{}", table(out, &listed.page)).trim_start().to_owned()
+            });
+        }
+        ForwardCommand::Dead(page) => {
+            let filter = page.filter(Some(StateArg::Dead));
+            let page = desk::with(context, async |console| Ok(console.forward_list(filter).await?)).await?;
+            out.document(&page, || table(out, &page));
+        }
         ForwardCommand::Recover(args) => {
             let RecoverArgs { since, to: targets, allow_private } = args;
             let recovery = ForwardRecovery { since, targets, allow_private };
             let count = desk::with(context, async |console| Ok(console.forward_recover(recovery).await?)).await?;
             out.document(&json!({ "recovered": count }), || match out.language() {
-                Language::Zh => format!("已恢复 {count} 条；guitai listen --forward-to 运行时会再次转发。"),
-                Language::En => format!("{count} brought back; guitai listen --forward-to tries them again."),
+                Language::Zh => format!("已恢复 {count} 条；guitai listen 或窗口运行时会再次转发。"),
+                Language::En => format!("{count} brought back; guitai listen or the window tries them again."),
             });
-            return Ok(());
         }
-    };
-    let page = desk::with(context, async |console| Ok(console.forward_list(filter).await?)).await?;
-    out.document(&page, || table(out, &page));
+    }
     Ok(())
+}
+
+async fn pause(context: &Context, url: &str, paused: bool) -> Done {
+    let out = &context.out;
+    let target = desk::with(context, async |console| Ok(console.forward_target_pause(url, paused).await?)).await?;
+    out.document(&target, || targets_table(out, std::slice::from_ref(&target)));
+    Ok(())
+}
+
+fn targets_table(out: &Out, targets: &[ForwardTarget]) -> String {
+    let mut table = Table::new(match out.language() {
+        Language::Zh => &["目标", "哪些", "状态", ">等待", ">放弃", "上次应答"],
+        Language::En => &["TARGET", "WHAT", "STATE", ">WAITING", ">DEAD", "LAST ANSWER"],
+    });
+    for target in targets {
+        let what = match target.what {
+            ForwardWhat::Accepted => out.pick("真实的", "accepted"),
+            ForwardWhat::Each => out.pick("每一条", "each"),
+            ForwardWhat::Rejected => out.pick("被拒绝的", "rejected"),
+        };
+        let events = target.event_type.as_deref().map(|event| format!(" {event}*")).unwrap_or_default();
+        let state = if target.paused {
+            (out.pick("‖ 已暂停", "‖ paused").to_owned(), Tone::Warn)
+        } else {
+            (out.pick("✓ 转发中", "✓ active").to_owned(), Tone::Good)
+        };
+        let status = target.last_status.map(|status| status.to_string());
+        table.row(vec![
+            plain(&target.url),
+            plain(format!("{what}{events}")),
+            state,
+            plain(target.waiting.to_string()),
+            plain(target.dead.to_string()),
+            plain(status.or_else(|| target.last_error.clone()).unwrap_or_default()),
+        ]);
+    }
+    table.render(out)
 }
 
 fn table(out: &Out, page: &Page<Forward>) -> String {

@@ -1,39 +1,32 @@
-//! Passing accepted deliveries on to backends: the ladder, the couriers, what lists show of it.
+//! Passing deliveries on to backends: what lists show of it, starting and stopping it, bringing back what died. The
+//! couriers and their ladder are in `courier`, the kept targets in `targets`.
 //!
 //! The outbox's rows are written by `callbacks` in the transaction that keeps a delivery, so what was acknowledged is
-//! passed on even if this process is killed in the next instant. A courier a target: one that is slow or dead keeps
-//! nobody waiting but itself. How a request is carried, and where it may go, is `replay::target`'s.
+//! passed on even if this process is killed in the next instant; and sent once our own answer went out. How a request is
+//! carried, and where it may go, is `replay::target`'s.
 
-use crate::console::{Console, Desk, seconds_before};
+mod courier;
+mod targets;
+
+pub(crate) use courier::{Forwarding, without_notice};
+pub(crate) use targets::targets_for;
+pub use targets::{ForwardTarget, ForwardTargetInput, ForwardWhat};
+
+use crate::console::Console;
 use crate::orders::{callback_id, moment, no_cursor, page_size, parse_id, shown_time};
-use crate::outside::Outside;
-use crate::replay::target::{Route, Target, end_to_end};
-use crate::store::{ForwardClaim, ForwardQuery, ForwardRow, Store, StoreError};
-use crate::wire::{Page, Problem, Verdict};
+use crate::replay::target::Target;
+use crate::store::{ForwardQuery, ForwardRow};
+use crate::wire::{Page, Problem};
 use serde::{Deserialize, Serialize};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Duration;
-use tokio::sync::{Notify, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use std::sync::Arc;
 use wechatpay::error::FieldError;
-use wechatpay::time::Timestamp;
 
-/// Seconds after a failed attempt until the next; after the last of them a forward is dead.
-const LADDER: [i64; 9] = [1, 5, 15, 60, 300, 900, 3_600, 10_800, 21_600];
-/// An attempt whose end was never written is repeated after so many seconds at the soonest: it takes 5 s at most.
-const LEASE: i64 = 15;
-/// Nothing is passed on sooner than this after it was kept: by then our own answer is out.
-const AFTER_ANSWER_MS: i64 = 100;
-/// Attempts on their way to one target at once.
-const HANDS: usize = 4;
-/// The store is looked at at least so often: another process may have recovered something.
-const LOOK: Duration = Duration::from_secs(2);
 /// Missed deliveries that are put into the outbox in one transaction.
 const PART: usize = 500;
 /// Targets at most.
 const TARGETS: usize = 16;
 
-/// Where accepted deliveries go.
+/// Where accepted deliveries go beside the kept targets.
 #[derive(Debug, Clone, Default, Deserialize, specta::Type)]
 pub struct ForwardOptions {
     /// http or https addresses, 16 at most.
@@ -101,75 +94,16 @@ pub struct Forward {
     pub last_status: Option<u16>,
     /// Why the last attempt failed, where no answer says it.
     pub last_error: Option<String>,
+    /// The last attempt's end is not known: the target may have it.
+    pub unknown: bool,
     /// When it is tried next, if it waits.
     pub next_at: Option<String>,
 }
 
-/// The couriers of one desk.
-#[derive(Default)]
-pub(crate) struct Forwarding {
-    couriers: Mutex<Vec<Courier>>,
-    targets: Mutex<Arc<[String]>>,
-}
-
-struct Courier {
-    wake: Arc<Notify>,
-    stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
-}
-
-impl Forwarding {
-    /// Where accepted deliveries go now.
-    pub(crate) fn targets(&self) -> Arc<[String]> {
-        self.targets.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Something was put into the outbox.
-    pub(crate) fn wake(&self) {
-        self.couriers().iter().for_each(|courier| courier.wake.notify_one());
-    }
-
-    /// Ends it: what is on its way gets its 5 s, what waits stays in the store.
-    pub(crate) async fn stop(&self) {
-        *self.targets.lock().unwrap_or_else(PoisonError::into_inner) = Arc::default();
-        let couriers = std::mem::take(&mut *self.couriers());
-        for courier in &couriers {
-            let _ = courier.stop.send(true);
-        }
-        for courier in couriers {
-            let _ = courier.task.await;
-        }
-    }
-
-    fn couriers(&self) -> std::sync::MutexGuard<'_, Vec<Courier>> {
-        self.couriers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// When a delivery that is kept `now` may go on at the soonest.
-pub(crate) fn after_answer(now: Timestamp) -> Timestamp {
-    Timestamp::from_millisecond(now.as_millisecond().saturating_add(AFTER_ANSWER_MS)).unwrap_or(now)
-}
-
-/// Is a delivery passed on? Genuine ones are, whatever became of them; but what comes back from a target that points at
-/// ourselves is not, or it would go round for ever.
-pub(crate) fn goes_on(verdict: Verdict, headers: &[(String, String)]) -> bool {
-    let came_from_us = || headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(DELIVERY));
-    match verdict {
-        Verdict::Applied | Verdict::Held => true,
-        Verdict::Duplicate => !came_from_us(),
-        Verdict::Rejected | Verdict::Failed => false,
-    }
-}
-
-/// The header that names the delivery.
-const DELIVERY: &str = "X-Guitai-Delivery";
-/// The header that counts attempts, so that a target can tell a repetition.
-const ATTEMPT: &str = "X-Guitai-Forward-Attempt";
-
 impl Console {
-    /// Passes every delivery that is accepted from now on to these targets, instead of those before; and what waits for
-    /// them from earlier at once. Returns the addresses in their one spelling. Needs a tokio runtime.
+    /// Passes deliveries on from now on: to the kept targets, and for as long as it isn't stopped every accepted one to
+    /// these too, instead of those before; and what waits for them from earlier at once. Returns the addresses in their one
+    /// spelling. Needs a tokio runtime.
     ///
     /// # Errors
     /// `INVALID_FIELD`, `TARGET_REFUSED` for an address that may not be sent to: then nothing changes. The store's.
@@ -193,30 +127,25 @@ impl Console {
             .into());
         }
         self.desk.forwarding.stop().await;
-        let names: Vec<String> = targets.iter().map(|target| target.text().to_owned()).collect();
-        let (now, resumed) = (self.desk.outside.now(), names.clone());
-        if !resumed.is_empty() {
-            let resume = self.desk.store.write(move |tx| {
-                for target in &resumed {
-                    tx.forward_resume(target, now)?;
-                }
-                Ok::<_, StoreError>(())
-            });
-            resume.await?;
-        }
-        let couriers = targets.into_iter().map(|target| {
-            let (wake, (stop, stopped)) = (Arc::new(Notify::new()), watch::channel(false));
-            let task = tokio::spawn(carry(Arc::downgrade(&self.desk), target, wake.clone(), stopped));
-            Courier { wake, stop, task }
-        });
-        *self.desk.forwarding.couriers() = couriers.collect();
-        *self.desk.forwarding.targets.lock().unwrap_or_else(PoisonError::into_inner) = names.clone().into();
+        let names = targets.iter().map(|target| target.text().to_owned()).collect();
+        self.desk.forwarding.start(Arc::downgrade(&self.desk), targets);
         Ok(names)
     }
 
     /// Passes nothing on any more; what waits stays kept.
     pub async fn forward_stop(&self) {
         self.desk.forwarding.stop().await;
+    }
+
+    /// Our own answer to a delivery went out (or its client is gone): it may go on now.
+    pub(crate) async fn forward_release(&self, callback: i64) {
+        let now = self.desk.outside.now();
+        // where this can't be written it goes on a few seconds later
+        match self.desk.store.write(move |tx| tx.forward_release(callback, now)).await {
+            Ok(0) => {}
+            Ok(_) => self.desk.forwarding.wake(),
+            Err(error) => tracing::debug!(%error, callback, "a delivery could not be let go on at once"),
+        }
     }
 
     /// A page of forwards of all merchants and targets, newest first.
@@ -300,134 +229,7 @@ fn shown(row: &ForwardRow) -> Forward {
         last_at: row.last_at.map(shown_time),
         last_status: row.last_status,
         last_error: row.last_error.clone(),
+        unknown: row.begun,
         next_at: row.next_at.map(shown_time),
-    }
-}
-
-/// One target's courier, until it is stopped or the desk is gone.
-async fn carry(desk: Weak<Desk>, target: Target, wake: Arc<Notify>, mut stopped: watch::Receiver<bool>) {
-    let mut on_the_way: JoinSet<()> = JoinSet::new();
-    let mut route: Option<Route> = None;
-    while !*stopped.borrow() {
-        // held for one round only: a desk that everybody let go of must be able to end
-        let Some((store, outside)) = desk.upgrade().map(|desk| (desk.store.clone(), desk.outside.clone())) else {
-            break;
-        };
-        let round = take(&store, &outside, target.text(), HANDS.saturating_sub(on_the_way.len())).await;
-        let pause = match round {
-            Err(StoreError::Closed) => break,
-            Err(error) => {
-                tracing::debug!(%error, "the outbox can't be read now");
-                LOOK
-            }
-            Ok(Round::Nothing(pause)) => pause,
-            Ok(Round::Due(claims)) => {
-                match target.route_again(route.take()).await {
-                    Ok(found) => {
-                        for claim in claims {
-                            on_the_way.spawn(send(store.clone(), outside.clone(), found.clone(), claim));
-                        }
-                        route = Some(found);
-                    }
-                    Err(problem) => {
-                        let why = format!("{}: {}", problem.code, problem.message.en);
-                        for claim in claims {
-                            settle(&store, &outside, claim, None, Some(why.clone())).await;
-                        }
-                    }
-                }
-                // there may be more
-                if on_the_way.len() < HANDS { Duration::ZERO } else { LOOK }
-            }
-        };
-        tokio::select! {
-            _ = stopped.changed() => break,
-            () = wake.notified() => {}
-            Some(_) = on_the_way.join_next() => {}
-            () = tokio::time::sleep(pause) => {}
-        }
-    }
-    while on_the_way.join_next().await.is_some() {}
-}
-
-enum Round {
-    /// Counted, and now to be sent.
-    Due(Vec<ForwardClaim>),
-    /// Look again after this long.
-    Nothing(Duration),
-}
-
-async fn take(store: &Store, outside: &Outside, target: &str, hands: usize) -> Result<Round, StoreError> {
-    let name = target.to_owned();
-    if hands == 0 {
-        return Ok(Round::Nothing(LOOK));
-    }
-    let next = store.read(move |view| view.forward_next(&name)).await?;
-    let now = outside.now();
-    let wait = next.map(|next| next.as_millisecond().saturating_sub(now.as_millisecond()));
-    match wait {
-        None => Ok(Round::Nothing(LOOK)),
-        Some(wait @ 1..) => Ok(Round::Nothing(Duration::from_millis(u64::try_from(wait).unwrap_or(0)).min(LOOK))),
-        Some(_) => {
-            let name = target.to_owned();
-            let claims = store.write(move |tx| {
-                let again = |step| seconds_before(now, -gap(step).unwrap_or(LEASE).max(LEASE));
-                tx.forward_claim(&name, now, hands, again)
-            });
-            Ok(Round::Due(claims.await?))
-        }
-    }
-}
-
-/// Seconds until the attempt after the one at this step; `None`: there is none.
-fn gap(step: u32) -> Option<i64> {
-    usize::try_from(step).ok().and_then(|step| LADDER.get(step)).copied()
-}
-
-async fn send(store: Store, outside: Outside, route: Route, claim: ForwardClaim) {
-    let mut headers = end_to_end(&claim.headers);
-    headers.push((DELIVERY.to_owned(), callback_id(claim.callback_id)));
-    headers.push((ATTEMPT.to_owned(), claim.attempt.to_string()));
-    let sent = route.post(&headers, claim.body.clone()).await;
-    settle(&store, &outside, claim, sent.status, sent.error).await;
-}
-
-/// Writes what came of an attempt. Where that can't be written the attempt is repeated, under the next number.
-async fn settle(store: &Store, outside: &Outside, claim: ForwardClaim, status: Option<u16>, error: Option<String>) {
-    let next = gap(claim.step).map(|gap| seconds_before(outside.now(), -gap));
-    let id = claim.id;
-    let written = store.write(move |tx| match status {
-        // the answer's head decides, as it does for WeChat Pay; what follows it may have been cut
-        Some(status @ 200..=299) => tx.forward_delivered(&claim, status),
-        status => tx.forward_failed(&claim, status, error.as_deref(), next),
-    });
-    if let Err(error) = written.await {
-        tracing::debug!(%error, id, "the end of an attempt could not be written; it will be repeated");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_is_genuine_goes_on_and_nothing_goes_round() {
-        let ours = [("x-guitai-delivery".to_owned(), "cb_1".to_owned())];
-        for (verdict, from_outside, from_us) in [
-            (Verdict::Applied, true, true),
-            (Verdict::Held, true, true),
-            (Verdict::Duplicate, true, false),
-            (Verdict::Rejected, false, false),
-            (Verdict::Failed, false, false),
-        ] {
-            assert_eq!((goes_on(verdict, &[]), goes_on(verdict, &ours)), (from_outside, from_us), "{verdict:?}");
-        }
-    }
-
-    #[test]
-    fn the_ladder_grows_and_ends() {
-        let gaps: Vec<i64> = (0..20).map_while(gap).collect();
-        assert_eq!(gaps, LADDER);
-        assert!(gaps.windows(2).all(|pair| pair[0] < pair[1]));
     }
 }

@@ -32,7 +32,9 @@ pub use bills::{BillKind, Difference, DifferenceKind, KeptBill, Mend, Reconcilia
 pub use callbacks::{CallbackWait, RawDelivery, Receipt};
 pub use catalog::{CatalogEntry, CatalogInput};
 pub use console::{Console, Options};
-pub use forward::{Forward, ForwardFilter, ForwardOptions, ForwardRecovery};
+pub use forward::{
+    Forward, ForwardFilter, ForwardOptions, ForwardRecovery, ForwardTarget, ForwardTargetInput, ForwardWhat,
+};
 pub use listener::{ListenOptions, Listener};
 pub use merchants::{
     DoctorNotification, DoctorPayParams, DoctorRequest, Finding, FrameworkSnippet, KeyEntry, KeyKind, KeySetup,

@@ -132,7 +132,16 @@ async fn answer(console: &Console, only: Option<&str>, api: Option<&Api>, reques
         peer: request.peer.ip().to_string(),
         received_at,
     };
+    let answered = request.answered;
     let receipt = console.receive(&merchant, delivery).await;
+    if let Some(callback) = receipt.goes_on {
+        let console = console.clone();
+        tokio::spawn(async move {
+            // whether the client took it or is gone: nothing of ours keeps it waiting any more
+            let _ = answered.wait().await;
+            console.forward_release(callback).await;
+        });
+    }
     match receipt.http_status {
         404 => nothing_here(),
         status if receipt.body.is_empty() => Answer::empty(status),

@@ -60,6 +60,8 @@ pub struct Receipt {
     pub http_status: u16,
     /// Empty at 204, else `{"code":"FAIL","message":…}`.
     pub body: Vec<u8>,
+    /// The row of a delivery that is passed on once this answer went out.
+    pub(crate) goes_on: Option<i64>,
 }
 
 /// A delivery on its way to the store.
@@ -69,8 +71,8 @@ struct Incoming {
     raw: CallbackRaw,
     received_at: Timestamp,
     now: Timestamp,
-    /// Where it is passed on to, if it is accepted.
-    targets: Arc<[String]>,
+    /// Where it is passed on to beside the kept targets, if it is accepted.
+    named: Arc<[String]>,
 }
 
 impl Console {
@@ -102,24 +104,21 @@ impl Console {
             decrypted: None,
             intact: true,
         };
-        let targets = desk.forwarding.targets();
-        let passes_on = !targets.is_empty();
-        let incoming = Arc::new(Incoming { profile: profile.clone(), opened, raw, received_at, now, targets });
+        let named = desk.forwarding.named();
+        let incoming = Arc::new(Incoming { profile: profile.clone(), opened, raw, received_at, now, named });
         let kept = desk.keep(incoming).await;
         if stranger {
             // away from this path: the answer doesn't wait for it, WeChat Pay's retry finds the fresh certificates
             desk.trust.strangers_serial(&profile);
         }
         match kept {
-            Ok((row, events)) => {
+            Ok((row, events, goes_on)) => {
                 let mut callback = shown_callback(&row);
                 callback.latency_ms = millis_between(received_at, desk.outside.now());
                 desk.tell(events);
                 desk.announce(&callback);
-                if passes_on {
-                    desk.forwarding.wake();
-                }
-                Receipt { http_status: row.http_status, body: fail_body(row.http_status), callback: Some(callback) }
+                let (http_status, body) = (row.http_status, fail_body(row.http_status));
+                Receipt { http_status, body, callback: Some(callback), goes_on: goes_on.then_some(row.id) }
             }
             Err(error) => {
                 let (status, reason) = match &error {
@@ -250,7 +249,7 @@ pub(crate) fn not_found(id: &str) -> Problem {
 
 impl Desk {
     /// Judges and keeps a delivery in one transaction, within the time that WeChat Pay waits.
-    async fn keep(&self, incoming: Arc<Incoming>) -> Result<(CallbackRow, Vec<Event>), StoreError> {
+    async fn keep(&self, incoming: Arc<Incoming>) -> Result<(CallbackRow, Vec<Event>, bool), StoreError> {
         let until = Instant::now() + BUDGET;
         loop {
             let incoming = incoming.clone();
@@ -281,7 +280,7 @@ impl Desk {
             repeats: None,
         };
         self.announce(&callback);
-        Receipt { callback: Some(callback), http_status, body: fail_body(http_status) }
+        Receipt { callback: Some(callback), http_status, body: fail_body(http_status), goes_on: None }
     }
 
     fn announce(&self, callback: &Callback) {
@@ -292,7 +291,7 @@ impl Desk {
 
 impl Receipt {
     fn bare(http_status: u16) -> Receipt {
-        Receipt { callback: None, http_status, body: fail_body(http_status) }
+        Receipt { callback: None, http_status, body: fail_body(http_status), goes_on: None }
     }
 }
 
@@ -300,7 +299,7 @@ fn received(callback: &Callback) -> Event {
     Event::CallbackReceived { merchant: callback.merchant.clone(), id: callback.id.clone(), verdict: callback.verdict }
 }
 
-fn keep(tx: &Tx<'_>, incoming: &Incoming) -> Result<(CallbackRow, Vec<Event>), StoreError> {
+fn keep(tx: &Tx<'_>, incoming: &Incoming) -> Result<(CallbackRow, Vec<Event>, bool), StoreError> {
     let profile = &incoming.profile;
     let id = tx.callback_next_id()?;
     let judged: Judged = judge::judge(tx, profile, &incoming.opened, id, incoming.now)?;
@@ -322,12 +321,12 @@ fn keep(tx: &Tx<'_>, incoming: &Incoming) -> Result<(CallbackRow, Vec<Event>), S
         first_id: None,
     });
     tx.callback_insert(&row, &incoming.raw, &judged.checks, judged.decrypted.as_deref())?;
-    if forward::goes_on(row.verdict, &incoming.raw.headers) {
-        for target in incoming.targets.iter() {
-            tx.forward_enqueue(id, target, incoming.now, forward::after_answer(incoming.now))?;
-        }
+    let (kind, headers) = (row.event_type.as_deref(), &incoming.raw.headers);
+    let targets = forward::targets_for(tx, &incoming.named, row.verdict, kind, headers)?;
+    for target in &targets {
+        tx.forward_enqueue(id, target, incoming.now, forward::without_notice(incoming.now))?;
     }
-    Ok((row, judged.events))
+    Ok((row, judged.events, !targets.is_empty()))
 }
 
 /// What strangers are told: nothing that helps them.

@@ -23,6 +23,19 @@ pub(crate) struct ForwardRow {
     pub(crate) last_at: Option<Timestamp>,
     pub(crate) last_status: Option<u16>,
     pub(crate) last_error: Option<String>,
+    /// An attempt was begun and its end is not written.
+    pub(crate) begun: bool,
+}
+
+/// What is known of the attempt before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ForwardBefore {
+    /// There was none.
+    Nothing,
+    /// The target answered no.
+    Refused,
+    /// No answer, or its end was never written.
+    Unknown,
 }
 
 /// An attempt that was counted and is now to be sent.
@@ -34,6 +47,7 @@ pub(crate) struct ForwardClaim {
     pub(crate) attempt: u32,
     /// Place on the ladder, from 0.
     pub(crate) step: u32,
+    pub(crate) before: ForwardBefore,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
 }
@@ -62,6 +76,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<ForwardRow> {
         last_at: row.get::<_, Option<i64>>(10)?.map(instant),
         last_status: row.get(11)?,
         last_error: row.get(12)?,
+        begun: row.get(13)?,
     })
 }
 
@@ -70,7 +85,7 @@ impl View<'_> {
     pub(crate) fn forwards(&self, query: &ForwardQuery) -> Result<(Vec<ForwardRow>, bool), StoreError> {
         let mut sql =
             "SELECT f.id, f.callback_id, c.merchant, c.event_type, c.out_trade_no, f.target, f.state, f.attempts,
-                f.next_at, f.created_at, f.last_at, f.last_status, f.last_error
+                f.next_at, f.created_at, f.last_at, f.last_status, f.last_error, f.begun
             FROM forwards f JOIN callbacks c ON c.id = f.callback_id WHERE 1"
                 .to_owned();
         let mut values: Vec<Value> = Vec::new();
@@ -123,6 +138,17 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// What was never tried of a delivery is due now: its answer is out. How many targets wait for it.
+    pub(crate) fn forward_release(&self, callback: i64, now: Timestamp) -> Result<usize, StoreError> {
+        Ok(self
+            .conn
+            .prepare_cached(
+                "UPDATE forwards SET next_at = ?2
+                 WHERE callback_id = ?1 AND state = 'waiting' AND attempts = 0 AND next_at > ?2",
+            )?
+            .execute(params![callback, millis(now)])?)
+    }
+
     /// Everything that waits for `target` is due now: it may be back.
     pub(crate) fn forward_resume(&self, target: &str, now: Timestamp) -> Result<(), StoreError> {
         self.conn
@@ -143,16 +169,22 @@ impl Tx<'_> {
         again: impl Fn(u32) -> Timestamp,
     ) -> Result<Vec<ForwardClaim>, StoreError> {
         let mut due = self.conn.prepare_cached(
-            "SELECT f.id, f.callback_id, f.attempts, f.step, r.headers, r.body
+            "SELECT f.id, f.callback_id, f.attempts, f.step, r.headers, r.body, f.begun, f.last_status
              FROM forwards f JOIN callback_raw r ON r.id = f.callback_id
              WHERE f.target = ?1 AND f.state = 'waiting' AND f.next_at <= ?2 ORDER BY f.next_at, f.id LIMIT ?3",
         )?;
         let read = |row: &Row<'_>| {
+            let before = match (row.get::<_, u32>(2)?, row.get(6)?, row.get::<_, Option<u16>>(7)?) {
+                (0, ..) => ForwardBefore::Nothing,
+                (_, false, Some(_)) => ForwardBefore::Refused,
+                _ => ForwardBefore::Unknown,
+            };
             Ok(ForwardClaim {
                 id: row.get(0)?,
                 callback_id: row.get(1)?,
                 attempt: row.get::<_, u32>(2)?.saturating_add(1),
                 step: row.get(3)?,
+                before,
                 headers: from_json(&row.get::<_, String>(4)?),
                 body: row.get(5)?,
             })
@@ -163,7 +195,7 @@ impl Tx<'_> {
         for claim in &claims {
             self.conn
                 .prepare_cached(
-                    "UPDATE forwards SET attempts = ?2, step = ?3, next_at = ?4, last_at = ?5 WHERE id = ?1",
+                    "UPDATE forwards SET attempts = ?2, step = ?3, next_at = ?4, last_at = ?5, begun = 1 WHERE id = ?1",
                 )?
                 .execute(params![
                     claim.id,
@@ -180,7 +212,8 @@ impl Tx<'_> {
     pub(crate) fn forward_delivered(&self, claim: &ForwardClaim, status: u16) -> Result<(), StoreError> {
         self.conn
             .prepare_cached(
-                "UPDATE forwards SET state = 'delivered', next_at = NULL, last_status = ?2, last_error = NULL WHERE id = ?1",
+                "UPDATE forwards SET state = 'delivered', next_at = NULL, last_status = ?2, last_error = NULL,
+                        begun = 0 WHERE id = ?1",
             )?
             .execute(params![claim.id, status])?;
         Ok(())
@@ -196,8 +229,11 @@ impl Tx<'_> {
     ) -> Result<(), StoreError> {
         self.conn
             .prepare_cached(
-                "UPDATE forwards SET state = iif(?5 IS NULL, 'dead', 'waiting'), next_at = ?5, last_status = ?3,
-                        last_error = ?4 WHERE id = ?1 AND attempts = ?2 AND state = 'waiting'",
+                // where it was taken off the ladder meanwhile it stays off, but what came back is known
+                "UPDATE forwards SET state = iif(state = 'dead' OR ?5 IS NULL, 'dead', 'waiting'),
+                        next_at = iif(state = 'dead', NULL, ?5), last_status = ?3,
+                        last_error = iif(state = 'dead', last_error, ?4), begun = 0
+                 WHERE id = ?1 AND attempts = ?2 AND state != 'delivered'",
             )?
             .execute(params![claim.id, claim.attempt, status, error, next.map(millis)])?;
         Ok(())
@@ -308,14 +344,15 @@ mod tests {
         assert!(claim(&store, 0).await.is_empty(), "not due yet");
         let first = claim(&store, 1).await;
         assert_eq!(
-            first.iter().map(|it| (it.attempt, it.step)).collect::<Vec<_>>(),
-            [(1, 0)],
+            first.iter().map(|it| (it.attempt, it.step, it.before)).collect::<Vec<_>>(),
+            [(1, 0, ForwardBefore::Nothing)],
             "once, though told twice"
         );
         assert!(claim(&store, 2).await.is_empty(), "it is on its way");
         // its sender died
         let second = claim(&store, 16).await.remove(0);
         assert_eq!((second.attempt, second.step, second.body.as_slice()), (2, 1, b"{}".as_slice()));
+        assert_eq!(second.before, ForwardBefore::Unknown);
         // the first one's late end says nothing about the second
         let late = first.into_iter().next().expect("the first");
         store.write(move |tx| tx.forward_failed(&late, None, Some("late"), None)).await.expect("written");
@@ -333,6 +370,7 @@ mod tests {
         assert_eq!(store.write(move |tx| tx.forward_recover(other, None, at(20))).await.expect("none"), 0);
         assert_eq!(store.write(move |tx| tx.forward_recover(Some(TARGET), None, at(20))).await.expect("one"), 1);
         let third = claim(&store, 20).await.remove(0);
+        assert_eq!(third.before, ForwardBefore::Refused);
         assert_eq!((third.attempt, third.step), (3, 0), "the ladder from its foot, the count from where it was");
         store.write(move |tx| tx.forward_delivered(&third, 204)).await.expect("written");
         assert_eq!(store.read_now(|view| view.forward_next(TARGET)).expect("read"), None);
