@@ -15,5 +15,6 @@ mod merchants;
 mod orders;
 mod pems;
 mod prepay_fields;
+mod scenario;
 mod serving;
 mod tools;

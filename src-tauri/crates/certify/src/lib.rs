@@ -9,6 +9,7 @@
 
 mod backend;
 mod cases;
+mod controls;
 mod duties;
 mod garbage;
 mod report;
@@ -17,6 +18,7 @@ mod slow;
 mod stage;
 
 pub use cases::{CASES, Case};
+pub use controls::SandboxControls;
 pub use report::{CaseResult, Got, Outcome, Report, Text, html, junit};
 pub use run::{CertifyError, Options, Progress, run, run_watched};
 pub use stage::SandboxAccess;

@@ -31,6 +31,7 @@ mod rehearse;
 mod replay;
 mod sandbox;
 mod sensitive;
+mod scenario;
 mod sign;
 mod stop;
 mod text;
@@ -129,6 +130,9 @@ enum Command {
         after_help = "Example:\n  guitai catalog add data-30g --name 'Data 30 GB' --price 29.90\n  guitai listen --api"
     )]
     Catalog(catalog::CatalogCommand),
+    /// Play a file of steps against a sandbox and check what became of the order: for CI
+    #[command(after_help = scenario::FORMAT)]
+    Scenario(scenario::ScenarioArgs),
     /// Callbacks: what came, what was checked, what it changed
     #[command(subcommand, after_help = "Example:\n  guitai callback list --verdict held\n  guitai callback show cb_42")]
     Callback(callback::CallbackCommand),
@@ -137,8 +141,11 @@ enum Command {
         after_help = "Example:\n  guitai doctor request --help\n  guitai doctor pay-params --params params.json --appid wx… --kind jsapi --private-key apiclient_key.pem"
     )]
     Doctor(doctor::DoctorArgs),
-    /// What is passed on to backends by `listen --forward-to`, and what died on the way
-    #[command(subcommand, after_help = "Example:\n  guitai forward dead\n  guitai forward recover --since 2026-11-24")]
+    /// Backends that deliveries are passed on to, what was, and what died on the way
+    #[command(
+        subcommand,
+        after_help = "Example:\n  guitai forward add http://127.0.0.1:8080/notify\n  guitai forward dead\n  guitai forward recover --since 2026-11-24"
+    )]
     Forward(forward::ForwardCommand),
     /// Examine a merchant backend's callback URL: play WeChat Pay and see which duties it meets
     #[command(
@@ -227,6 +234,7 @@ async fn run(context: &Context, command: Command) -> Done {
         Command::Catalog(command) => catalog::run(context, command).await,
         Command::Callback(command) => callback::run(context, command).await,
         Command::Doctor(args) => doctor::run(context, &args),
+        Command::Scenario(args) => scenario::run(context, args).await,
         Command::Forward(command) => forward::run(context, command).await,
         Command::Certify(args) => certify::run(context, args).await,
         Command::Sign(args) => sign::run(context, args).await,
