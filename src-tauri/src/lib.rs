@@ -8,6 +8,7 @@ pub mod host;
 pub mod launch;
 pub mod news;
 mod problem;
+pub mod replaying;
 pub mod shell;
 pub mod state;
 pub mod tray;

@@ -10,6 +10,7 @@ use crate::commands;
 use crate::examination::Examination;
 use crate::host::Host;
 use crate::launch::{self, Options};
+use crate::replaying::Replaying;
 use crate::tray::{self, Language, Tray};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -29,6 +30,7 @@ pub fn run(options: Options) -> ExitCode {
         .plugin(tauri_plugin_dialog::init())
         .manage(Host::new(options))
         .manage(Examination::default())
+        .manage(Replaying::default())
         .invoke_handler(specta.invoke_handler())
         .setup(move |app| {
             specta.mount_events(app);

@@ -1,7 +1,7 @@
 //! Many replays at once: counted first, in order or out of it, stopped half-way, summed up.
 
 use crate::backend::Backend;
-use guitai_console::wire::Verdict;
+use guitai_console::wire::{CallbackFilter, Verdict};
 use guitai_console::{ReplayBatch, ReplayInput, ReplaySummary};
 use guitai_door::Answer;
 use guitai_tests::house::House;
@@ -23,6 +23,10 @@ fn batch(backend: &Backend, ids: &[String]) -> ReplayBatch {
     ReplayBatch { ids: ids.to_vec(), how, ..ReplayBatch::default() }
 }
 
+fn of(verdict: Verdict) -> Option<CallbackFilter> {
+    Some(CallbackFilter { verdicts: vec![verdict], ..CallbackFilter::default() })
+}
+
 /// Runs it to its end: the deliveries in the order in which they were done, and the summary.
 async fn run(house: &House, batch: ReplayBatch) -> (Vec<String>, ReplaySummary) {
     let plan = house.desk.replay_plan(None, batch).await.expect("a plan");
@@ -38,7 +42,7 @@ async fn a_selection_is_counted_sent_in_order_or_shuffled_and_summed_up() {
     let mut backend = Backend::open(&house.ready, 0);
     let ids = three(&mut house).await;
 
-    let chosen = ReplayBatch { verdict: Some(Verdict::Applied), times: 2, ..batch(&backend, &[]) };
+    let chosen = ReplayBatch { filter: of(Verdict::Applied), times: 2, ..batch(&backend, &[]) };
     let plan = house.desk.replay_plan(None, chosen.clone()).await.expect("a plan");
     assert_eq!((plan.forecast().deliveries, plan.forecast().requests), (3, 6));
     assert!(backend.rest().is_empty(), "counting sends nothing");
@@ -96,8 +100,8 @@ async fn it_stops_when_told_and_refuses_before_it_sends() {
     for (code, asked) in [
         ("REPLAY_TOO_MANY", ReplayBatch { times: 5_000, ..batch(&backend, &ids) }),
         ("INVALID_FIELD", batch(&backend, &[])),
-        ("INVALID_FIELD", ReplayBatch { verdict: Some(Verdict::Held), ..batch(&backend, &ids) }),
-        ("REPLAY_NOTHING", ReplayBatch { verdict: Some(Verdict::Held), ..batch(&backend, &[]) }),
+        ("INVALID_FIELD", ReplayBatch { filter: of(Verdict::Held), ..batch(&backend, &ids) }),
+        ("REPLAY_NOTHING", ReplayBatch { filter: of(Verdict::Held), ..batch(&backend, &[]) }),
         ("CALLBACK_NOT_FOUND", batch(&backend, &["cb_999".to_owned()])),
         ("TARGET_REFUSED", nowhere("http://169.254.169.254/")),
         ("INVALID_FIELD", nowhere("ftp://127.0.0.1/")),

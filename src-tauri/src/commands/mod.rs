@@ -7,6 +7,7 @@ pub mod app;
 pub mod callbacks;
 pub mod certify;
 pub mod exchanges;
+pub mod forward;
 pub mod lab;
 pub mod listener;
 pub mod merchants;
@@ -15,6 +16,7 @@ pub mod names;
 pub mod orders;
 pub mod phone;
 pub mod refunds;
+pub mod replay;
 pub mod sandbox;
 
 /// All commands and events, typed; the source of `ui/src/backend/bindings.ts`.
@@ -38,6 +40,12 @@ pub fn builder() -> Builder<tauri::Wry> {
             certify::certify_stop,
             exchanges::exchange_list,
             exchanges::exchange_show,
+            forward::forward_list,
+            forward::forward_recover,
+            forward::forward_target_add,
+            forward::forward_target_list,
+            forward::forward_target_pause,
+            forward::forward_target_remove,
             lab::doctor_notification,
             lab::doctor_pay_params,
             lab::doctor_request,
@@ -70,6 +78,11 @@ pub fn builder() -> Builder<tauri::Wry> {
             phone::phone_scan,
             refunds::order_refund,
             refunds::refund_query,
+            replay::callback_replays,
+            replay::replay_count,
+            replay::replay_start,
+            replay::replay_state,
+            replay::replay_stop,
             sandbox::sandbox_advance,
             sandbox::sandbox_callback_faults,
             sandbox::sandbox_clock,

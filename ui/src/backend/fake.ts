@@ -6,6 +6,7 @@ import { DUE } from '../format/ladder';
 import { Refused, type Backend, type Commands } from './call';
 import { base64Of, fakeHistory } from './fake_history';
 import { labCommands } from './fake_lab';
+import { replayCommands } from './fake_replay';
 import { base64, callbackOf, chance, exchangeOf, merchants, seed, type Seed } from './fake_data';
 
 export interface FakeOptions {
@@ -141,6 +142,7 @@ export function fake(options: FakeOptions = {}): FakeBackend {
 
   const commands: Commands = {
     ...labCommands(),
+    ...replayCommands(() => data.callbacks),
     appState: async () => app(),
     copyText: async (text) => {
       await globalThis.navigator?.clipboard?.writeText(text).catch(() => undefined);

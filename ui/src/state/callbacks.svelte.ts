@@ -138,6 +138,11 @@ export class Callbacks implements Hearer {
     await this.#readDeliveries(dossier);
   }
 
+  /** Everything that the filter lets through, once more. */
+  replayAll(): void {
+    void this.desk.replays.ask({ filter: this.#filter() });
+  }
+
   leave(): void {
     if (this.compared) this.compared = null;
     else this.selected = this.dossier = null;

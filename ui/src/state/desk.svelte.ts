@@ -11,6 +11,8 @@ import { Bench } from './bench.svelte';
 import { chime } from './chime';
 import { Callbacks } from './callbacks.svelte';
 import { Certify } from './certify.svelte';
+import { Forwards } from './forwards.svelte';
+import { Replays } from './replays.svelte';
 import { Exchanges } from './exchanges.svelte';
 import { Journal } from './journal.svelte';
 import { Merchants } from './merchants.svelte';
@@ -51,6 +53,8 @@ export class Desk {
   readonly phone: Phone;
   readonly bench: Bench;
   readonly certify: Certify;
+  readonly replays: Replays;
+  readonly forwards: Forwards;
 
   #stops: (() => void)[] = [];
 
@@ -66,6 +70,8 @@ export class Desk {
     this.phone = new Phone(this);
     this.bench = new Bench(this);
     this.certify = new Certify(this);
+    this.replays = new Replays(this);
+    this.forwards = new Forwards(this);
   }
 
   /** Listens first, then asks: nothing that happens between is lost. */

@@ -2,6 +2,7 @@
 
 import { history } from './history.en';
 import { lab } from './lab.en';
+import { forward, replay } from './replay.en';
 import type { zh } from './zh';
 
 const n = (count: number) => count.toLocaleString('en-GB');
@@ -10,6 +11,8 @@ const s = (count: number, one: string, many = `${one}s`) => `${n(count)} ${count
 export const en: typeof zh = {
   history,
   lab,
+  replay,
+  forward,
   app: { name: 'Guitai', loading: 'Opening…', noMerchant: 'No merchant yet. Add one, and orders, callbacks and signatures appear here.' },
   nav: { overview: 'Overview', orders: 'Orders', callbacks: 'Callbacks', signatures: 'Signatures', sandbox: 'Sandbox', settings: 'Settings' },
   mode: { sandbox: 'SANDBOX', live: 'LIVE', sandboxTitle: 'A sandbox merchant: no real money', liveTitle: 'A live merchant: the money is real' },

@@ -9,7 +9,7 @@ use crate::out::{Out, Tone, visible};
 use crate::stop::Stop;
 use crate::text::{Language, both};
 use clap::{Args, ValueEnum};
-use guitai_console::wire::Verdict;
+use guitai_console::wire::{CallbackFilter, Verdict};
 use guitai_console::{
     Console, Replay, ReplayAnswer, ReplayBatch, ReplayForecast, ReplayInput, ReplayStep, ReplaySummary,
 };
@@ -106,10 +106,14 @@ impl ReplayArgs {
         let fault = self.fault.and_then(|fault| fault.to_possible_value()).map(|value| value.get_name().to_owned());
         let sandbox = self.sandbox.as_deref().map(files::read_sandbox).transpose()?;
         let edited = self.edit.as_deref().map(files::read_text).transpose()?;
+        let filter = (self.verdict.is_some() || self.out_trade_no.is_some()).then(|| CallbackFilter {
+            verdicts: self.verdict.map(Verdict::from).into_iter().collect(),
+            out_trade_no: self.out_trade_no,
+            ..CallbackFilter::default()
+        });
         Ok(ReplayBatch {
             ids: self.id,
-            verdict: self.verdict.map(Verdict::from),
-            out_trade_no: self.out_trade_no,
+            filter,
             times: self.times,
             at_once: self.at_once,
             shuffle: self.shuffle,

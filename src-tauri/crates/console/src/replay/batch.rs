@@ -5,21 +5,21 @@ use super::{Manner, ReplayAnswer, ReplayInput};
 use crate::console::Console;
 use crate::orders::callback_id;
 use crate::problem;
-use crate::store::CallbackQuery;
-use crate::wire::{Bilingual, Problem, Verdict};
+use crate::wire::{Bilingual, CallbackFilter, Problem};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::collections::HashSet;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use wechatpay::error::FieldError;
+use wechatpay::time::Timestamp;
 
 /// Requests of one batch at most.
 const MOST: usize = 10_000;
 /// Requests on their way at the same moment at most.
 const AT_ONCE: usize = 64;
 /// Rows that are read from the store at a time.
-const PAGE: usize = 500;
+const PAGE: u32 = 500;
 
 /// Which deliveries are sent again, how often, and in what order.
 #[derive(Debug, Clone, Default, Deserialize, specta::Type)]
@@ -27,12 +27,9 @@ pub struct ReplayBatch {
     /// These, in this order; empty: those that the filters let through, oldest first.
     #[serde(default)]
     pub ids: Vec<String>,
-    /// Only of this verdict. Not with `ids`.
+    /// Those that `callback_list` gives for this, all pages. Not with `ids`.
     #[serde(default)]
-    pub verdict: Option<Verdict>,
-    /// Only of this order. Not with `ids`.
-    #[serde(default)]
-    pub out_trade_no: Option<String>,
+    pub filter: Option<CallbackFilter>,
     /// Each so many times; 0 means 1. At most 10,000 requests in all.
     #[serde(default)]
     pub times: u32,
@@ -146,14 +143,13 @@ impl Console {
     /// `NO_MERCHANT`, `MERCHANT_NOT_FOUND`; the store's.
     pub async fn replay_plan(&self, m: Option<&str>, batch: ReplayBatch) -> Result<ReplayPlan, Problem> {
         let manner = Manner::parse(batch.how)?;
-        if !batch.ids.is_empty() && (batch.verdict.is_some() || batch.out_trade_no.is_some()) {
+        if !batch.ids.is_empty() && batch.filter.is_some() {
             let (en, zh) = ("are given: then no filter may be", "已给出时不能再用筛选");
             return Err(FieldError::new("ids", "ids_or_filter", "", en, zh).into());
         }
-        let found = if batch.ids.is_empty() {
-            self.selected(m, batch.verdict, batch.out_trade_no).await?
-        } else {
-            self.named(&batch.ids).await?
+        let found = match batch.filter {
+            Some(filter) => self.selected(m, filter).await?,
+            None => self.named(&batch.ids).await?,
         };
         let times = usize::try_from(batch.times.max(1)).unwrap_or(usize::MAX);
         let requests = found.ids.len().saturating_mul(times);
@@ -236,6 +232,10 @@ impl Console {
     async fn named(&self, ids: &[String]) -> Result<Found, Problem> {
         let mut found = Found::default();
         let mut seen = HashSet::new();
+        if ids.is_empty() {
+            let (en, zh) = ("or a filter must be given: which deliveries?", "或筛选条件须给出：要重放哪些回调？");
+            return Err(FieldError::new("ids", "required", "", en, zh).into());
+        }
         if ids.len() > MOST {
             return Err(too_many(ids.len()));
         }
@@ -246,41 +246,25 @@ impl Console {
                 continue;
             }
             let row = self.desk.store.read(move |view| view.callback(number)).await?.ok_or_else(absent)?;
-            found.add(row.id, row.received_at.as_second());
+            found.add(callback_id(row.id), row.received_at.as_second());
         }
         Ok(found)
     }
 
-    async fn selected(
-        &self,
-        m: Option<&str>,
-        verdict: Option<Verdict>,
-        out_trade_no: Option<String>,
-    ) -> Result<Found, Problem> {
-        if verdict.is_none() && out_trade_no.is_none() {
-            let (en, zh) = ("or a filter must be given: which deliveries?", "或筛选条件须给出：要重放哪些回调？");
-            return Err(FieldError::new("ids", "required", "", en, zh).into());
-        }
-        let mchid = self.desk.merchants.get(m).await?.mchid.to_string();
+    async fn selected(&self, m: Option<&str>, filter: CallbackFilter) -> Result<Found, Problem> {
         let mut found = Found::default();
         let mut after = None;
         loop {
-            let query = CallbackQuery {
-                mchid: mchid.clone(),
-                verdicts: verdict.into_iter().collect(),
-                out_trade_no: out_trade_no.clone(),
-                limit: PAGE,
-                after,
-                ..CallbackQuery::default()
-            };
-            let (rows, next) = self.desk.store.read(move |view| view.callbacks(&query)).await?;
-            for row in &rows {
-                found.add(row.id, row.received_at.as_second());
+            let page = CallbackFilter { limit: PAGE, after, ..filter.clone() };
+            let page = self.callback_list(m, page).await?;
+            for callback in page.items {
+                let received = callback.received_at.parse::<Timestamp>();
+                found.add(callback.id, received.map_or(0, Timestamp::as_second));
             }
             if found.ids.len() > MOST {
                 return Err(too_many(found.ids.len()));
             }
-            after = next;
+            after = page.next;
             if after.is_none() {
                 break;
             }
@@ -312,9 +296,9 @@ struct Found {
 }
 
 impl Found {
-    fn add(&mut self, id: i64, second: i64) {
+    fn add(&mut self, id: String, second: i64) {
         self.oldest = if self.ids.is_empty() { second } else { self.oldest.min(second) };
-        self.ids.push(callback_id(id));
+        self.ids.push(id);
     }
 }
 

@@ -36,7 +36,6 @@ pub(crate) use catalog::CatalogRow;
 pub(crate) use combines::CombineRow;
 pub(crate) use error::StoreError;
 pub(crate) use exchanges::{ExchangeRaw, ExchangeRow, NewExchange};
-pub(crate) use forwards::{ForwardClaim, ForwardQuery, ForwardRow};
 pub(crate) use history::CallbackQuery;
 pub(crate) use forward_targets::{ForwardTargetCounts, ForwardTargetRow};
 pub(crate) use forwards::{ForwardBefore, ForwardClaim, ForwardQuery, ForwardRow};
