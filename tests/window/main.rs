@@ -8,4 +8,5 @@ mod driver;
 mod form;
 mod locked_in;
 mod payment;
+mod replay;
 mod shots;

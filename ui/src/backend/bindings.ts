@@ -37,6 +37,18 @@ export const commands = {
 	exchangeList: (m: string | null, limit: number, after: string | null) => typedError<Page<ExchangeSummary>, Problem>(__TAURI_INVOKE("exchange_list", { m, limit, after })),
 	/**  A call with both sides as they were sent, and the texts that were signed. */
 	exchangeShow: (id: string) => typedError<Exchange, Problem>(__TAURI_INVOKE("exchange_show", { id })),
+	/**  A page of forwards, newest first. */
+	forwardList: (filter: ForwardFilter) => typedError<Page<Forward>, Problem>(__TAURI_INVOKE("forward_list", { filter })),
+	/**  Brings dead ones back; how many. */
+	forwardRecover: (input: ForwardRecovery) => typedError<number, Problem>(__TAURI_INVOKE("forward_recover", { input })),
+	/**  Keeps a target. */
+	forwardTargetAdd: (input: ForwardTargetInput) => typedError<ForwardTarget, Problem>(__TAURI_INVOKE("forward_target_add", { input })),
+	/**  All kept targets and how they stand. */
+	forwardTargetList: () => typedError<ForwardTarget[], Problem>(__TAURI_INVOKE("forward_target_list")),
+	/**  Pauses a target, or lets it go on. */
+	forwardTargetPause: (url: string, paused: boolean) => typedError<ForwardTarget, Problem>(__TAURI_INVOKE("forward_target_pause", { url, paused })),
+	/**  Forgets a target. */
+	forwardTargetRemove: (url: string) => typedError<null, Problem>(__TAURI_INVOKE("forward_target_remove", { url })),
 	/**  Which mistake broke a notification or an answer. */
 	doctorNotification: (m: string | null, input: DoctorNotification) => typedError<Finding, Problem>(__TAURI_INVOKE("doctor_notification", { m, input })),
 	/**  Which mistake broke pay parameters. */
@@ -101,6 +113,16 @@ export const commands = {
 	orderRefund: (m: string | null, outTradeNo: string, input: RefundInput) => typedError<Refund, Problem>(__TAURI_INVOKE("order_refund", { m, outTradeNo, input })),
 	/**  Asks WeChat Pay what became of a refund. */
 	refundQuery: (m: string | null, outRefundNo: string) => typedError<Refund, Problem>(__TAURI_INVOKE("refund_query", { m, outRefundNo })),
+	/**  What a delivery's replays were answered, oldest first. */
+	callbackReplays: (id: string) => typedError<Replay[], Problem>(__TAURI_INVOKE("callback_replays", { id })),
+	/**  How many requests it would be, to where, and what they can prove. Nothing is sent. */
+	replayCount: (m: string | null, batch: ReplayBatch) => typedError<ReplayForecast, Problem>(__TAURI_INVOKE("replay_count", { m, batch })),
+	/**  Sends a batch; one at a time. */
+	replayStart: (m: string | null, batch: ReplayBatch) => typedError<null, Problem>(__TAURI_INVOKE("replay_start", { m, batch })),
+	/**  Where it stands: at once for a reader that hasn't seen `seen`, else when something changes. */
+	replayState: (seen: number | null) => typedError<ReplayState, Problem>(__TAURI_INVOKE("replay_state", { seen })),
+	/**  Ends it before the next request. */
+	replayStop: () => typedError<null, Problem>(__TAURI_INVOKE("replay_stop")),
 	/**  Moves business time on: what falls due happens. */
 	sandboxAdvance: (seconds: number) => typedError<ClockView, Problem>(__TAURI_INVOKE("sandbox_advance", { seconds })),
 	/**  How notifications are spoilt. */
@@ -718,6 +740,105 @@ export type Finding = {
 	snippets: FrameworkSnippet[],
 };
 
+/**  One delivery on its way to one target. */
+export type Forward = {
+	/**  `fw_12`. */
+	id: string,
+	/**  The delivery; the target is told it in `X-Guitai-Delivery`. */
+	callback_id: string,
+	/**  Whose. */
+	merchant: string,
+	/**  Of the delivery. */
+	event_type: string | null,
+	/**  Of the delivery. */
+	out_trade_no: string | null,
+	/**  Where to. */
+	target: string,
+	/**  `waiting`, `delivered` or `dead`. */
+	state: string,
+	/**  Begun so far; the target is told the number in `X-Guitai-Forward-Attempt`. */
+	attempts: number,
+	/**  When it came in. */
+	created_at: string,
+	/**  When the last attempt began. */
+	last_at: string | null,
+	/**  What the target answered last. */
+	last_status: number | null,
+	/**  Why the last attempt failed, where no answer says it. */
+	last_error: string | null,
+	/**  The last attempt's end is not known: the target may have it. */
+	unknown: boolean,
+	/**  When it is tried next, if it waits. */
+	next_at: string | null,
+};
+
+/**  Which forwards. */
+export type ForwardFilter = {
+	/**  `waiting`, `delivered` or `dead`. */
+	state?: string | null,
+	/**  Made at or after: RFC 3339, or a Beijing day. */
+	since?: string | null,
+	/**  Rows of a page: 1 to 500; 0 means 50. */
+	limit?: number,
+	/**  `next` of the page before. */
+	after?: string | null,
+};
+
+/**  What is to be tried again. */
+export type ForwardRecovery = {
+	/**  Only what came in at or after: RFC 3339, or a Beijing day. Must be there with `targets`. */
+	since?: string | null,
+	/**  Only for these, and for them also what came while nobody forwarded to them; else all that is dead. */
+	targets?: string[],
+	/**  They may be private or link-local. */
+	allow_private?: boolean,
+};
+
+/**  A kept target and how it stands. */
+export type ForwardTarget = {
+	/**  In its one spelling. */
+	url: string,
+	/**  Which deliveries it gets. */
+	what: ForwardWhat,
+	/**  Only events whose type begins so. */
+	event_type: string | null,
+	/**  The address may be private or link-local. */
+	allow_private: boolean,
+	/**  What comes meanwhile waits until it goes on. */
+	paused: boolean,
+	/**  When it was added. */
+	created_at: string,
+	/**  Deliveries that wait for it; 10,000 means at least so many. */
+	waiting: number,
+	/**  Deliveries whose ladder is used up; 10,000 means at least so many. */
+	dead: number,
+	/**  What it answered last to the one that is tried next. */
+	last_status: number | null,
+	/**  Why that failed, where no answer says it. */
+	last_error: string | null,
+};
+
+/**  A target to be kept. */
+export type ForwardTargetInput = {
+	/**  An http or https address without user name, password or fragment. */
+	url: string,
+	/**  Which deliveries it gets. */
+	what?: ForwardWhat,
+	/**  Only events whose type begins so, such as `TRANSACTION.SUCCESS` or `REFUND`. */
+	event_type?: string | null,
+	/**  The address may be private or link-local. */
+	allow_private?: boolean,
+};
+
+/**  Which deliveries a target gets. */
+export type ForwardWhat = 
+/**  Genuine ones, whatever became of them: applied, duplicate, held. */
+"accepted" | 
+/**  All that are kept, forged and failed ones too. */
+"each" | 
+/**  Those that are not genuine, for somebody who watches for them. */
+"rejected";
+
 /**  How the desk learnt that an order is paid. */
 export type FoundBy = 
 /**  A verified payment notification. */
@@ -1331,6 +1452,142 @@ export type RehearsedStep = {
 	back: Bilingual,
 	/**  Each set-up of keys. */
 	setups: RehearsedSetup[],
+};
+
+/**  A replay as it is kept with its delivery. */
+export type Replay = {
+	/**  `rp_12`. */
+	id: string,
+	/**  When it was sent. */
+	at: string,
+	/**  Where to. */
+	to: string,
+	/**  Signed anew. */
+	resigned: boolean,
+	/**  With other content than what came. */
+	edited?: boolean,
+	/**  What was wrong with it on purpose. */
+	fault?: string | null,
+} & ReplayAnswer;
+
+/**  What the target answered. */
+export type ReplayAnswer = {
+	/**  `None`: no answer. */
+	status: number | null,
+	/**  Until the answer's last byte, or until it was given up. */
+	latency_ms: number,
+	/**  In order, names in lower case. */
+	response_headers: ([string, string])[],
+	/**  The first 64 KiB; bytes that are no UTF-8 are shown as U+FFFD. */
+	response_body: string,
+	/**  The answer had more, or ended early. */
+	cut?: boolean,
+	/**  Why there is no (whole) answer. */
+	error?: string | null,
+};
+
+/**  Which deliveries are sent again, how often, and in what order. */
+export type ReplayBatch = {
+	/**  These, in this order; empty: those that the filters let through, oldest first. */
+	ids?: string[],
+	/**  Those that `callback_list` gives for this, all pages. Not with `ids`. */
+	filter?: CallbackFilter | null,
+	/**  Each so many times; 0 means 1. At most 10,000 requests in all. */
+	times?: number,
+	/**  As many as there are at the same moment, 64 at most; else one after the other. */
+	at_once?: boolean,
+	/**  Out of order. */
+	shuffle?: boolean,
+	/**  The same seed gives the same order; made up when left out. */
+	seed?: number | null,
+	/**  Where to, and how. */
+	how: ReplayInput,
+};
+
+/**  What a batch is going to do. */
+export type ReplayForecast = {
+	/**  Different deliveries. */
+	deliveries: number,
+	/**  Requests in all (`duplicate` sends each twice). */
+	requests: number,
+	/**  Where to, in its one spelling. */
+	to: string,
+	/**  Of the order, where it is shuffled. */
+	seed: number | null,
+	/**  What the answers can and can't prove. */
+	proves: Bilingual,
+};
+
+/**  What is to be sent again, and where. */
+export type ReplayInput = {
+	/**  An http or https address without user name, password or fragment. */
+	to: string,
+	/**  Signed anew with a fresh time, instead of as it was received. */
+	resigned?: boolean,
+	/**  Decrypted content, a JSON object, to go out in place of what came: sealed letter by letter and signed anew. */
+	edited?: string | null,
+	/**  `bad_signature`, `stale_timestamp`, `tampered_ciphertext`, `wrong_serial`, `signature_probe` or `duplicate`. */
+	fault?: string | null,
+	/**  The ready line of a sandbox, to sign with its key; otherwise the sandbox that the merchant was added from. */
+	sandbox?: Value | null,
+	/**  The address may be private or link-local. */
+	allow_private?: boolean,
+};
+
+/**  Where the replays stand. */
+export type ReplayState = {
+	/**  Counts up with each change. */
+	revision: number,
+	/**  Under way. */
+	running: boolean,
+	/**  What was asked for. */
+	forecast: ReplayForecast | null,
+	/**  Requests that are done. */
+	done: number,
+	/**  The newest 100 answers, oldest first. */
+	steps: ReplayStep[],
+	/**  What came of all of them; there when it ended. */
+	summary: ReplaySummary | null,
+	/**  Why nothing was sent. */
+	problem: Problem | null,
+};
+
+/**  One request of a batch, done. */
+export type ReplayStep = {
+	/**  The delivery. */
+	id: string,
+	/**  This one counted. */
+	done: number,
+	/**  Of how many. */
+	total: number,
+	/**  What came back; `None`: it could not be made, and `problem` says why. */
+	answer: ReplayAnswer | null,
+	/**  Why nothing was sent. */
+	problem: Problem | null,
+};
+
+/**  What came of a batch. */
+export type ReplaySummary = {
+	/**  Different deliveries. */
+	deliveries: number,
+	/**  Requests that were meant. */
+	requests: number,
+	/**  Requests that were sent. */
+	sent: number,
+	/**  Answered 2xx. */
+	accepted: number,
+	/**  Answered otherwise. */
+	refused: number,
+	/**  Not answered. */
+	unanswered: number,
+	/**  Could not be made, so nothing was sent. */
+	not_sent: number,
+	/**  It was stopped before its end. */
+	stopped: boolean,
+	/**  The longest answer, in milliseconds. */
+	longest_ms: number,
+	/**  Of the order, where it was shuffled. */
+	seed: number | null,
 };
 
 /**  How the score card is written. */
