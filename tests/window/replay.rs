@@ -9,7 +9,8 @@ async fn a_delivery_is_replayed_to_a_practice_target() {
     let window = Window::open(System::Chinese).await;
     let guitai = Guitai::new();
     let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("a place").port();
-    let mut target = guitai_tests::command::Serving::start(guitai.command(&["catch", "--port", &port.to_string(), "--json"]));
+    let mut target =
+        guitai_tests::command::Serving::start(guitai.command(&["catch", "--port", &port.to_string(), "--json"]));
     assert!(target.note().contains("127.0.0.1"), "it says where it listens");
     window.make_order("12.50", "重放").await;
     window.pay_on_the_phone("12.50").await;
