@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 
 BUILD_PACKAGES := build-essential pkg-config
 WINDOW_PACKAGES := $(BUILD_PACKAGES) libwebkit2gtk-4.1-dev libayatana-appindicator3-1
-TEST_PACKAGES := $(WINDOW_PACKAGES) xvfb xauth webkit2gtk-driver dbus dbus-x11 fonts-wqy-microhei curl python3-venv
+TEST_PACKAGES := $(WINDOW_PACKAGES) xvfb xauth webkit2gtk-driver dbus dbus-x11 fonts-wqy-microhei curl python3-venv openssh-server openssh-client procps
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 LOCK := ui/package-lock.json

@@ -18,3 +18,4 @@ mod prepay_fields;
 mod scenario;
 mod serving;
 mod tools;
+mod tunnel;

@@ -35,6 +35,7 @@ mod sensitive;
 mod sign;
 mod stop;
 mod text;
+mod tunnel;
 mod verify;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -147,6 +148,9 @@ enum Command {
         after_help = "Example:\n  guitai forward add http://127.0.0.1:8080/notify\n  guitai forward dead\n  guitai forward recover --since 2026-11-24"
     )]
     Forward(forward::ForwardCommand),
+    /// The tunnel that callbacks come through: start one, and prove that a notify_url leads here
+    #[command(subcommand, after_help = "Example:\n  guitai tunnel start --preset cloudflared\n  guitai tunnel check")]
+    Tunnel(tunnel::TunnelCommand),
     /// Examine a merchant backend's callback URL: play WeChat Pay and see which duties it meets
     #[command(
         after_help = "Example:\n  guitai certify http://127.0.0.1:8080/notify --sandbox sandbox.json --report card.html"
@@ -237,6 +241,7 @@ async fn run(context: &Context, command: Command) -> Done {
         Command::Scenario(args) => scenario::run(context, args).await,
         Command::Forward(command) => forward::run(context, command).await,
         Command::Certify(args) => certify::run(context, args).await,
+        Command::Tunnel(command) => tunnel::run(context, command).await,
         Command::Sign(args) => sign::run(context, args).await,
         Command::Verify(args) => verify::run(context, &args),
         Command::Decrypt(args) => decrypt::run(context, &args),

@@ -23,6 +23,7 @@ mod replay;
 mod secret;
 mod store;
 mod trust;
+mod tunnel;
 mod vault;
 mod visible;
 pub mod wire;
@@ -46,6 +47,7 @@ pub use replay::{
     Replay, ReplayAnswer, ReplayBatch, ReplayForecast, ReplayInput, ReplayPlan, ReplayStep, ReplaySummary,
 };
 pub use secret::Secret;
+pub use tunnel::{NotifyUrlFinding, NotifyUrlReport, Tunnel, TunnelEvent, TunnelOptions, TunnelPreset};
 pub use visible::visible;
 pub use wire::{
     AbnormalInput, CallbackFilter, CombineInput, Lamp, OrderFilter, OrderInput, OrderSort, PrepayInput, RefundInput,

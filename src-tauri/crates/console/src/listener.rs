@@ -5,6 +5,7 @@ use crate::api::{self, Api, ApiOptions};
 use crate::callbacks::RawDelivery;
 use crate::console::Console;
 use crate::problem;
+use crate::tunnel::PROBE;
 use crate::wire::{Callback, Event, Problem};
 use guitai_door::{Answer, Door, DoorError, Limits, Request};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -124,6 +125,12 @@ async fn answer(console: &Console, only: Option<&str>, api: Option<&Api>, reques
         (None, Some(api)) if request.path().starts_with(api::ROOT) => return api.answer(&request).await,
         _ => return nothing_here(),
     };
+    // a tunnel's own question: nothing that WeChat Pay sends, and no delivery
+    if let Some(nonce) = request.header(PROBE)
+        && let Some(proof) = console.probe_answer(nonce).await
+    {
+        return Answer::full(200, "text/plain; charset=utf-8", proof);
+    }
     let received_at = Timestamp::try_from(request.received_at).unwrap_or_else(|_| console.desk.outside.now());
     let delivery = RawDelivery {
         target: request.target,
