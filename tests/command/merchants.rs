@@ -138,3 +138,23 @@ fn a_sandbox_gives_a_whole_profile_that_checks_out() {
     assert_eq!(gone.status, Some(1), "a sandbox that is gone: {}", gone.stdout);
     let _ = guitai.error(1, &["merchant", "add", "test", "--from-sandbox", &file]);
 }
+
+#[test]
+fn a_rehearsal_tells_what_breaks_and_exits_by_the_merchants_own_set_up() {
+    let guitai = Guitai::new();
+    let (mut sandbox, file) = guitai.sandbox();
+    let _ = guitai.json(&["merchant", "add", "test", "--from-sandbox", &file]);
+    let played = guitai.json(&["merchant", "rehearse", "test"]);
+    assert_eq!((&played["yours"], &played["ok"]), (&"both".into(), &true.into()), "{played}");
+    let steps: Vec<_> = played["steps"].as_array().unwrap().iter().map(|step| step["step"].as_str().unwrap()).collect();
+    assert_eq!(steps, ["apply", "switch", "mixed", "retire"]);
+    let people = guitai.run(&["merchant", "rehearse"]);
+    assert_eq!(people.status, Some(0), "{}", people.stderr);
+    for words in
+        ["1. apply:", "4. retire:", "way back", "✗ certificates only", "✓ certificates and public key (your set-up)"]
+    {
+        assert!(people.stdout.contains(words), "{words} is not in {}", people.stdout);
+    }
+    assert!(sandbox.signal("TERM").success());
+    assert_eq!(guitai.error(1, &["merchant", "rehearse"])["code"], "REHEARSAL_FAILED");
+}
