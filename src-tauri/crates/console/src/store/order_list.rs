@@ -61,6 +61,9 @@ pub(crate) struct OrderSums {
     pub(crate) exact: bool,
 }
 
+/// An index to walk, its own condition, and the values of that.
+type Route = (&'static str, String, Vec<Value>);
+
 /// What a walk met.
 #[derive(Default)]
 struct Walk {
@@ -138,7 +141,7 @@ impl OrderQuery {
     }
 
     /// The indexes to walk, each with its own condition, and how far. All have the list's order.
-    fn routes(&self) -> (Vec<(&'static str, String, Vec<Value>)>, usize) {
+    fn routes(&self) -> (Vec<Route>, usize) {
         if !self.by_time() {
             return (vec![("orders_amount", String::new(), Vec::new())], ROWS);
         }
