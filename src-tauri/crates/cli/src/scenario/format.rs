@@ -412,6 +412,10 @@ pub fn parse(text: &str) -> Result<Scenario, Mistake> {
         let begins = (raw.get().as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
         let line = text.get(..begins).map_or(1, |before| before.matches('\n').count() + 1);
         let step = Some(place + 1);
+        if !raw.get().starts_with('{') {
+            let what = "must be an object with one key, its kind, such as {\"pay\": {…}}".to_owned();
+            return Err(Mistake { line, step, what });
+        }
         let read: Step = serde_json::from_str(raw.get()).map_err(|error| Mistake {
             line: line + error.line().saturating_sub(1),
             step,
@@ -451,7 +455,7 @@ mod tests {
             ("{\"name\":\"x\",\n\"steps\":[],\"more\":1}".to_owned(), 2, None, "unknown field `more`"),
             (file(""), 1, None, "steps"),
             (file("{\"dance\":{}}"), 4, Some(1), "unknown variant `dance`"),
-            (file("\"order\""), 4, Some(1), "order"),
+            (file("\"order\""), 4, Some(1), "one key"),
             (file("{\"order\":{\"amount\":\"1.005\",\"description\":\"d\"}}"), 4, Some(1), "two decimals"),
             (file("{\"order\":{\"amount\":1,\"description\":\"d\"}}"), 4, Some(1), "string"),
             (file("{\"order\":{\"amount\":\"1\"}}"), 4, Some(1), "missing field `description`"),
