@@ -68,6 +68,23 @@ pub async fn confirm_commands(app: &AppHandle, commands: &[Option<&str>]) -> Res
     show(app, "Guitai 柜台", &format!("{asked}\n\n{}", given.join("\n"))).await
 }
 
+/// Asks before the store is replaced, if a live merchant is in it.
+///
+/// # Errors
+/// `NOT_CONFIRMED` when the person said no; or the store's.
+pub async fn confirm_restore(app: &AppHandle, console: &Console, name: &str) -> Result<(), Problem> {
+    let Some(live) = console.merchant_list().await?.into_iter().find(|merchant| !merchant.sandbox) else {
+        return Ok(());
+    };
+    ask(
+        app,
+        &live,
+        &format!("用备份 {name} 替换现有的全部数据？原来的数据会另存一旁。"),
+        &format!("Replace the whole store by the backup {name}? What is there now is kept aside."),
+    )
+    .await
+}
+
 async fn ask(app: &AppHandle, merchant: &Merchant, zh: &str, en: &str) -> Result<(), Problem> {
     let text = format!("{zh}\n{en}\n\n{} · mchid {}", merchant.name, merchant.mchid);
     show(app, "Guitai 柜台 · LIVE", &text).await

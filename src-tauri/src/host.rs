@@ -8,7 +8,9 @@ use crate::state::{AppState, Condition, ListenerState, SandboxState};
 use crate::tray::{self, Language, Tray};
 use crate::voice::{Manner, Voice};
 use guitai_console::wire::{Event, Merchant, OrderInput, Problem};
-use guitai_console::{Console, ForwardOptions, KeyKind, ListenOptions, Listener, MerchantPatch, Outside, Secret};
+use guitai_console::{
+    Console, ForwardOptions, KeyKind, ListenOptions, Listener, MerchantPatch, Outside, Restored, Secret,
+};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -128,18 +130,55 @@ impl Host {
 
     /// Opens everything: the desk, then listener and sandbox beside each other. Told by `AppChanged` as it goes.
     pub async fn open(&self, app: &AppHandle) {
-        let console = match self.open_console().await {
-            Ok(console) => console,
+        let Some(console) = self.open_desk(app).await else {
+            self.sandbox.send_replace(Part::Stopped);
+            return self.changed(app).await;
+        };
+        tokio::join!(self.open_listener(app, &console), self.open_sandbox(app));
+        self.begin(app, &console).await;
+    }
+
+    /// Puts a backup in the store's place: the desk is closed, and opened on what is there then, whatever came of it.
+    ///
+    /// # Errors
+    /// As [`guitai_console::restore`]; the store is as it was then.
+    pub async fn restore(&self, app: &AppHandle, file: PathBuf) -> Result<Restored, Problem> {
+        let data_dir = self.data_dir()?;
+        let Part::Open(console) = self.console.send_replace(Part::Starting) else {
+            self.console.send_replace(Part::Stopped);
+            return Err(closing());
+        };
+        if let Some(listener) = self.listener.lock().await.take() {
+            listener.stop().await;
+        }
+        console.close().await;
+        drop(console);
+        let restored = tauri::async_runtime::spawn_blocking(move || guitai_console::restore(&data_dir, &file)).await;
+        if let Some(console) = self.open_desk(app).await {
+            self.open_listener(app, &console).await;
+            self.begin(app, &console).await;
+        }
+        self.changed(app).await;
+        restored.unwrap_or_else(|_| Err(closing()))
+    }
+
+    /// Opens the desk and hands on its news; `None`: it can't be opened, and everybody who waits is told why.
+    async fn open_desk(&self, app: &AppHandle) -> Option<Console> {
+        match self.open_console().await {
+            Ok(console) => {
+                self.console.send_replace(Part::Open(console.clone()));
+                self.forward_desk(app, &console);
+                Some(console)
+            }
             Err(problem) => {
                 self.console.send_replace(Part::Failed(problem.into()));
-                self.sandbox.send_replace(Part::Stopped);
-                return self.changed(app).await;
+                None
             }
-        };
-        self.console.send_replace(Part::Open(console.clone()));
-        self.forward_desk(app, &console);
-        tokio::join!(self.open_listener(app, &console), self.open_sandbox(app));
-        if let Err(problem) = self.settle_sandbox_profile(&console).await {
+        }
+    }
+
+    async fn begin(&self, app: &AppHandle, console: &Console) {
+        if let Err(problem) = self.settle_sandbox_profile(console).await {
             tracing::error!(code = problem.code, "the sandbox's merchant could not be written");
         }
         console.start_patrol();

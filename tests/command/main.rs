@@ -13,6 +13,7 @@ mod doctor;
 mod manners;
 mod merchants;
 mod orders;
+mod papers;
 mod pems;
 mod prepay_fields;
 mod scenario;

@@ -4,6 +4,7 @@
 use tauri_specta::{Builder, collect_commands, collect_events};
 
 pub mod app;
+pub mod bills;
 pub mod callbacks;
 pub mod certify;
 pub mod exchanges;
@@ -14,10 +15,12 @@ pub mod merchants;
 /// The list of commands, shared with the build script.
 pub mod names;
 pub mod orders;
+pub mod papers;
 pub mod phone;
 pub mod refunds;
 pub mod replay;
 pub mod sandbox;
+pub mod store;
 
 /// All commands and events, typed; the source of `ui/src/backend/bindings.ts`.
 #[must_use]
@@ -28,6 +31,10 @@ pub fn builder() -> Builder<tauri::Wry> {
             app::copy_text,
             app::settings_set,
             app::voice_try,
+            bills::bill_fetch,
+            bills::bill_list,
+            bills::bill_reconcile,
+            bills::bill_record,
             callbacks::callback_apply,
             callbacks::callback_causes,
             callbacks::callback_export,
@@ -74,6 +81,10 @@ pub fn builder() -> Builder<tauri::Wry> {
             orders::overview,
             orders::pay_params,
             orders::test_order,
+            papers::order_dossier_save,
+            papers::order_export,
+            papers::order_receipt,
+            papers::order_receipt_save,
             phone::phone_pay,
             phone::phone_scan,
             refunds::order_refund,
@@ -95,6 +106,11 @@ pub fn builder() -> Builder<tauri::Wry> {
             sandbox::sandbox_set_faults,
             sandbox::sandbox_set_switches,
             sandbox::sandbox_switches,
+            store::backup_list,
+            store::backup_now,
+            store::backup_restore,
+            store::backup_status,
+            store::store_doctor,
         ])
         // JSON from outside (a decrypted resource, a bill) may hold any integer, and JSON.parse makes a number of it anyway;
         // our own amounts stay far below 2^53 fen.

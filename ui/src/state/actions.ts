@@ -64,7 +64,7 @@ export function actions(desk: Desk): Action[] {
       if (desk.pretend && (open.prepay_id || open.code_url)) act('open-phone', t.order.phone, 'h', () => void phone.take(open.out_trade_no));
     }
     if (open.state !== 'CREATED') act('order-query', t.order.query, 's', () => void orders.query());
-    if (!unpaid && orders.refundable > 0 && (open.state === 'SUCCESS' || open.state === 'REFUND')) act('order-refund', t.order.refund, 'r', () => (orders.refunding = true));
+    if (!unpaid && orders.mayRefund && (open.state === 'SUCCESS' || open.state === 'REFUND')) act('order-refund', t.order.refund, 'r', () => (orders.refunding = true));
     if (unpaid && open.state !== 'CREATED') act('order-close', t.order.closeOrder, 'c', () => void orders.close());
   }
   const { callbacks } = desk;

@@ -8,6 +8,7 @@ import { money } from '../format/money';
 import { words } from '../text/words.svelte';
 import { Appearance } from './appearance.svelte';
 import { Bench } from './bench.svelte';
+import { Books } from './books.svelte';
 import { chime } from './chime';
 import { Callbacks } from './callbacks.svelte';
 import { Certify } from './certify.svelte';
@@ -53,6 +54,7 @@ export class Desk {
   readonly phone: Phone;
   readonly bench: Bench;
   readonly certify: Certify;
+  readonly books: Books;
   readonly replays: Replays;
   readonly forwards: Forwards;
 
@@ -70,6 +72,7 @@ export class Desk {
     this.phone = new Phone(this);
     this.bench = new Bench(this);
     this.certify = new Certify(this);
+    this.books = new Books(this);
     this.replays = new Replays(this);
     this.forwards = new Forwards(this);
   }
@@ -106,6 +109,12 @@ export class Desk {
   /** Money is not real here. */
   get pretend(): boolean {
     return this.merchant?.sandbox ?? true;
+  }
+
+  /** Everything that is shown is asked for again: the store under it was replaced. */
+  reread(): void {
+    void this.#askApp();
+    for (const part of [this.orders, this.callbacks, this.exchanges, this.overview, this.bench]) part.merchantChanged();
   }
 
   /** Goes to a screen. */
@@ -150,7 +159,7 @@ export class Desk {
     void this.appearance.settings(app.settings, app.locale);
     // A first merchant that arrives while the window is open takes nothing from who is writing.
     if (before != null && before !== app.current) this.orders.creating = false;
-    if (first || before !== app.current) for (const part of [this.orders, this.callbacks, this.exchanges, this.overview, this.bench]) part.merchantChanged();
+    if (first || before !== app.current) for (const part of [this.orders, this.callbacks, this.exchanges, this.overview, this.bench, this.books]) part.merchantChanged();
     this.sandbox.conditionChanged();
   }
 

@@ -102,6 +102,11 @@ export class Orders implements Hearer {
     return open ? open.amount.total - Math.max(open.refunded, refundedOf(open.refunds)) : 0;
   }
 
+  /** Something can be given back, or a refund whose outcome is unknown can be asked for again. */
+  get mayRefund(): boolean {
+    return this.refundable > 0 || (this.dossier?.refunds.some((refund) => refund.status === 'UNKNOWN') ?? false);
+  }
+
   merchantChanged(): void {
     this.conditions.restore(this.desk.m);
     this.selected = this.dossier = null;

@@ -1,5 +1,6 @@
 // English, complete: the type check fails if a word of zh.ts is missing here.
 
+import { books } from './books.en';
 import { history } from './history.en';
 import { lab } from './lab.en';
 import { forward, replay } from './replay.en';
@@ -9,6 +10,7 @@ const n = (count: number) => count.toLocaleString('en-GB');
 const s = (count: number, one: string, many = `${one}s`) => `${n(count)} ${count === 1 ? one : many}`;
 
 export const en: typeof zh = {
+  books,
   history,
   lab,
   replay,
@@ -300,7 +302,6 @@ export const en: typeof zh = {
     refund: 'Refund asked for',
     refund_refused: 'Refund refused',
     refund_settled: 'Refund settled',
-    bill: 'In the bill',
     held: 'Callback held',
   },
   phone: {

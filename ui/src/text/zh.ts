@@ -1,5 +1,6 @@
 // The words of the window, in the first language. English (`en.ts`) must have every one of them.
 
+import { books } from './books.zh';
 import { history } from './history.zh';
 import { lab } from './lab.zh';
 import { forward, replay } from './replay.zh';
@@ -7,6 +8,7 @@ import { forward, replay } from './replay.zh';
 const n = (count: number) => count.toLocaleString('zh-CN');
 
 export const zh = {
+  books,
   history,
   lab,
   replay,
@@ -298,7 +300,6 @@ export const zh = {
     refund: '申请退款',
     refund_refused: '退款被拒',
     refund_settled: '退款有了结果',
-    bill: '出现在账单里',
     held: '回调待人工',
   } as Record<string, string>,
   phone: {

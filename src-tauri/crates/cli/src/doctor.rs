@@ -38,6 +38,9 @@ enum What {
         after_help = "Example:\n  guitai doctor pay-params --params params.json --appid wx… --kind jsapi --private-key apiclient_key.pem"
     )]
     PayParams(PayParamsArgs),
+    /// The data folder's store: is it sound, whole and private, and is there room
+    #[command(after_help = "Example:\n  guitai doctor store\n  guitai doctor store --mend --json")]
+    Store(crate::backup::StoreArgs),
 }
 
 #[derive(Debug, Args)]
@@ -133,11 +136,12 @@ fn instant(text: &str) -> Result<Timestamp, String> {
 }
 
 /// Prints the diagnosis; exit 1 where what was looked at is not valid.
-pub fn run(context: &Context, args: &DoctorArgs) -> Done {
-    let diagnosis = match &args.what {
-        What::Request(args) => request(args)?,
-        What::Notification(args) => notification(args)?,
-        What::PayParams(args) => pay_params(args)?,
+pub async fn run(context: &Context, args: DoctorArgs) -> Done {
+    let diagnosis = match args.what {
+        What::Request(args) => request(&args)?,
+        What::Notification(args) => notification(&args)?,
+        What::PayParams(args) => pay_params(&args)?,
+        What::Store(args) => return crate::backup::store(context, args).await,
     };
     context.out.document(&diagnosis, || people(context, &diagnosis));
     if diagnosis.valid { Ok(()) } else { Err(Failure::NotValid) }

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod backup;
 mod bill;
 mod callback;
 mod catalog;
@@ -131,13 +132,26 @@ enum Command {
         after_help = "Example:\n  guitai catalog add data-30g --name 'Data 30 GB' --price 29.90\n  guitai listen --api"
     )]
     Catalog(catalog::CatalogCommand),
+    /// Copy the whole store to a file, while it is in use, and look at the copy from end to end
+    #[command(
+        after_help = "Example:\n  guitai backup guitai-20261124.db\n\nMerchants' keys are in it, sealed. What opens them (the keychain, vault.key in the data folder, or the\n\
+                      passphrase) is not: keep that too. One is made daily in backups/daily of the data folder while a window or\n\
+                      listener is open; the settings backup.daily (off) and backup.keep (days, 7) change that."
+    )]
+    Backup(backup::BackupArgs),
+    /// Put a backup in the store's place; what was there before is kept aside
+    #[command(
+        after_help = "Example:\n  guitai restore --check guitai-20261124.db\n  guitai restore guitai-20261124.db\n\nA damaged or foreign file is refused and the store stays as it was. Nobody may have the store open:\n\
+                      close the window and stop guitai listen first."
+    )]
+    Restore(backup::RestoreArgs),
     /// Play a file of steps against a sandbox and check what became of the order: for CI
     #[command(after_help = scenario::FORMAT)]
     Scenario(scenario::ScenarioArgs),
     /// Callbacks: what came, what was checked, what it changed
     #[command(subcommand, after_help = "Example:\n  guitai callback list --verdict held\n  guitai callback show cb_42")]
     Callback(callback::CallbackCommand),
-    /// Which mistake made a signature, a notification or pay parameters fail
+    /// Which mistake made a signature, a notification or pay parameters fail; and whether the store is sound
     #[command(
         after_help = "Example:\n  guitai doctor request --help\n  guitai doctor pay-params --params params.json --appid wx… --kind jsapi --private-key apiclient_key.pem"
     )]
@@ -233,11 +247,13 @@ async fn run(context: &Context, command: Command) -> Done {
         Command::Listen(args) => listen::run(context, args).await,
         Command::Catch(args) => catch::run(context, args).await,
         Command::Order(command) => order::run(context, command).await,
+        Command::Backup(args) => backup::backup(context, args).await,
+        Command::Restore(args) => backup::restore(context, args).await,
         Command::Bill(command) => bill::run(context, command).await,
         Command::Refund(command) => refund::run(context, command).await,
         Command::Catalog(command) => catalog::run(context, command).await,
         Command::Callback(command) => callback::run(context, command).await,
-        Command::Doctor(args) => doctor::run(context, &args),
+        Command::Doctor(args) => doctor::run(context, args).await,
         Command::Scenario(args) => scenario::run(context, args).await,
         Command::Forward(command) => forward::run(context, command).await,
         Command::Certify(args) => certify::run(context, args).await,

@@ -9,7 +9,8 @@ use crate::fields::{OrderFields, SceneFields};
 use crate::out::{Out, Table, Tone, money, plain, time};
 use clap::{Args, Subcommand, ValueEnum};
 use guitai_console::wire::{Dossier, Order, Page, Refund, Verdict, Via};
-use guitai_console::{Lamp, OrderFilter, OrderInput, OrderSort, PrepayInput, RefundInput};
+use guitai_console::{Lamp, OrderFilter, OrderInput, OrderSort, PaperLanguage, PrepayInput, RefundInput};
+use std::path::{Path, PathBuf};
 use wechatpay::money::Fen;
 
 /// What can be done with orders.
@@ -57,6 +58,14 @@ pub enum OrderCommand {
     /// Print all orders that the filters let through, as CSV or JSON lines
     #[command(after_help = "Example:\n  guitai order export --format csv --since 2026-11-01 > november.csv")]
     Export(ExportArgs),
+    /// Print a receipt: what was sold, paid and given back
+    #[command(
+        after_help = "Example:\n  guitai order receipt GT2026112410000012345678\n  guitai order receipt GT2026112410000012345678 --html --out receipt.html"
+    )]
+    Receipt(ReceiptArgs),
+    /// Write down everything about an order for a developer, with payer and signatures masked
+    #[command(after_help = "Example:\n  guitai order dossier GT2026112410000012345678 --out dossier.json")]
+    Dossier(DossierArgs),
 }
 
 /// Which order.
@@ -252,6 +261,29 @@ pub struct ExportArgs {
     after: Option<String>,
 }
 
+/// What a receipt takes.
+#[derive(Debug, Args)]
+pub struct ReceiptArgs {
+    #[command(flatten)]
+    no: NumberArg,
+    /// As a page to print, instead of text
+    #[arg(long)]
+    html: bool,
+    /// Write it there instead of printing it
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// What a dossier takes.
+#[derive(Debug, Args)]
+pub struct DossierArgs {
+    #[command(flatten)]
+    no: NumberArg,
+    /// Write it there instead of printing it
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
 /// Does what `command` asks and prints what came of it.
 pub async fn run(context: &Context, command: OrderCommand) -> Done {
     let (out, m) = (&context.out, context.merchant());
@@ -302,6 +334,32 @@ pub async fn run(context: &Context, command: OrderCommand) -> Done {
             out.document(&refund, || refund_text(out, &refund));
         }
         OrderCommand::Combine(command) => combine::run(context, command).await?,
+        OrderCommand::Receipt(args) => {
+            let language = match out.language() {
+                crate::text::Language::Zh => PaperLanguage::Zh,
+                crate::text::Language::En => PaperLanguage::En,
+            };
+            let no = &args.no.no;
+            let receipt = desk::with(context, async |console| {
+                Ok(match args.html {
+                    true => console.order_receipt_html(m, no, language).await?,
+                    false => console.order_receipt(m, no, language).await?,
+                })
+            })
+            .await?;
+            match &args.out {
+                Some(path) => written(out, path, &receipt)?,
+                None => out.document(&serde_json::json!({ "receipt": receipt }), || receipt.clone()),
+            }
+        }
+        OrderCommand::Dossier(args) => {
+            let dossier = desk::with(context, async |console| Ok(console.order_dossier(m, &args.no.no).await?)).await?;
+            let text = serde_json::to_string_pretty(&dossier).unwrap_or_default() + "\n";
+            match &args.out {
+                Some(path) => written(out, path, &text)?,
+                None => out.document(&dossier, || text.clone()),
+            }
+        }
         OrderCommand::Export(args) => {
             let (format, most) = (args.format, args.limit.unwrap_or(u32::MAX));
             let filter = args.which.filter(export::PAGE, args.after)?;
@@ -369,6 +427,13 @@ impl RefundArgs {
             out_refund_no: self.out_refund_no,
         })
     }
+}
+
+fn written(out: &Out, path: &Path, text: &str) -> Done {
+    std::fs::write(path, text).map_err(|error| Failure::file(path, &error))?;
+    let file = path.display().to_string();
+    out.document(&serde_json::json!({ "file": file }), || file.clone());
+    Ok(())
 }
 
 /// A state or status with the word and the tone that people know it by.

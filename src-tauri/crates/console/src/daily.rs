@@ -1,5 +1,6 @@
 //! What a desk does by itself once a day: the trade bill of the day before is fetched and reconciled from 10:00 Beijing
-//! time on, where that is switched on (setting `bills.daily` is `on`). Days that were missed are caught up.
+//! time on, where that is switched on (setting `bills.daily` is `on`), and missed days are caught up; the store is backed
+//! up, unless that is switched off (see `backup`).
 //!
 //! Runs beside the patrol, which asks about single orders; neither waits for the other.
 
@@ -8,7 +9,7 @@ use crate::console::{Console, Desk, seconds_before};
 use crate::store::StoreError;
 use crate::wire::Problem;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 use wechatpay::time::{Timestamp, beijing_date};
 
@@ -16,6 +17,8 @@ use wechatpay::time::{Timestamp, beijing_date};
 const BILLS: &str = "bills.daily";
 /// How often it is looked whether something is due.
 const LOOK: Duration = Duration::from_secs(60);
+/// A backup waits until a desk has been open for so long: one command's few seconds are no time to copy a store.
+const SETTLED: Duration = Duration::from_secs(300);
 /// … and after something failed.
 const LATER: Duration = Duration::from_secs(900);
 /// Days that are caught up at most: a desk that slept for a month doesn't ask for a year.
@@ -52,11 +55,17 @@ impl Daily {
 }
 
 async fn walk(desk: Weak<Desk>) {
+    let began = Instant::now();
     loop {
         // held for one round only: a desk that everybody let go of must be able to end
         let Some(strong) = desk.upgrade() else { return };
         let console = Console { desk: strong };
-        let pause = match console.daily().await {
+        let mut done = console.daily().await;
+        if began.elapsed() >= SETTLED {
+            let backup = console.daily_backup().await;
+            done = done.and(backup);
+        }
+        let pause = match done {
             Ok(()) => LOOK,
             Err(problem) => {
                 tracing::warn!(code = %problem.code, "the day's work could not be done; it is tried again");

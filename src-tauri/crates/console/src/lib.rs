@@ -4,18 +4,22 @@
 //! What leaves is in [`wire`]. Nothing here draws, prints, or knows which host it runs in.
 
 mod api;
+mod backup;
 mod bills;
 mod callbacks;
 mod catalog;
 mod console;
 mod daily;
+mod export;
 mod forward;
 mod gateway;
+mod health;
 mod journal;
 mod listener;
 mod merchants;
 mod orders;
 mod outside;
+mod paper;
 mod patrol;
 mod problem;
 mod refunds;
@@ -29,13 +33,16 @@ mod visible;
 pub mod wire;
 
 pub use api::ApiOptions;
+pub use backup::{BackupFacts, BackupItem, BackupStatus, Restored, backup_check, restore};
 pub use bills::{BillKind, Difference, DifferenceKind, KeptBill, Mend, Reconciliation, Side, SideTotals};
 pub use callbacks::{CallbackWait, RawDelivery, Receipt};
 pub use catalog::{CatalogEntry, CatalogInput};
 pub use console::{Console, Options};
+pub use export::ExportFormat;
 pub use forward::{
     Forward, ForwardFilter, ForwardOptions, ForwardRecovery, ForwardTarget, ForwardTargetInput, ForwardWhat,
 };
+pub use health::{StoreCheck, StoreReport, store_doctor};
 pub use listener::{ListenOptions, Listener};
 pub use merchants::{
     DoctorNotification, DoctorPayParams, DoctorRequest, Finding, FrameworkSnippet, KeyEntry, KeyKind, KeySetup,
@@ -43,6 +50,7 @@ pub use merchants::{
     RehearsedStep, SignInput, SignedRequest, TextVerdict, VerifyInput,
 };
 pub use outside::{Outside, default_data_dir};
+pub use paper::PaperLanguage;
 pub use replay::{
     Replay, ReplayAnswer, ReplayBatch, ReplayForecast, ReplayInput, ReplayPlan, ReplayStep, ReplaySummary,
 };

@@ -5,6 +5,7 @@
 //! files beside this one give those two their verbs, one file a noun. What a row means is decided outside.
 
 mod api;
+mod backup;
 mod bills;
 mod callbacks;
 mod catalog;
@@ -14,6 +15,7 @@ mod error;
 mod exchanges;
 mod forward_targets;
 mod forwards;
+mod health;
 mod history;
 mod journal;
 mod merchants;
@@ -30,6 +32,7 @@ mod words;
 mod writer;
 
 pub(crate) use api::OrderKey;
+pub(crate) use backup::{CopyFacts, inspect as inspect_copy, private, put_back};
 pub(crate) use bills::{BillLineRow, BillRow, Told};
 pub(crate) use callbacks::{CallbackRaw, CallbackRow};
 pub(crate) use catalog::CatalogRow;
@@ -38,6 +41,7 @@ pub(crate) use error::StoreError;
 pub(crate) use exchanges::{ExchangeRaw, ExchangeRow, NewExchange};
 pub(crate) use forward_targets::{ForwardTargetCounts, ForwardTargetRow};
 pub(crate) use forwards::{ForwardBefore, ForwardClaim, ForwardQuery, ForwardRow};
+pub(crate) use health::{Finding, look, mend};
 pub(crate) use history::CallbackQuery;
 pub(crate) use journal::JournalRow;
 pub(crate) use merchants::{MerchantRow, PlatformRow, SealedRow, VaultRow};
@@ -51,6 +55,7 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Semaphore;
+use wechatpay::time::Timestamp;
 use writer::Writer;
 
 /// Read-only connections at most, each with its own page cache.
@@ -149,6 +154,13 @@ impl Store {
         size(&self.inner.file).saturating_add(size(Path::new(&log)))
     }
 
+    /// A whole copy at `to`, which must not exist; looked at before it counts. The store goes on meanwhile.
+    pub(crate) async fn copy_to(&self, to: &Path, now: Timestamp) -> Result<CopyFacts, StoreError> {
+        let (file, to) = (self.inner.file.clone(), to.to_owned());
+        let copied = tokio::task::spawn_blocking(move || backup::copy(&file, &to, now)).await;
+        copied.unwrap_or_else(|broken| Err(StoreError::Other(broken.to_string())))
+    }
+
     /// Does what was already asked for, commits it and closes the file; later writes get [`StoreError::Closed`].
     pub(crate) async fn close(&self) {
         self.inner.reading.close();
@@ -183,6 +195,12 @@ impl Inner {
         }
         answer
     }
+}
+
+/// Changes a file behind everybody's back, for tests of what then happens.
+#[cfg(test)]
+pub(crate) fn run_on(file: &Path, sql: &str) {
+    Connection::open(file).and_then(|it| it.execute_batch(sql)).expect("changed");
 }
 
 #[cfg(test)]

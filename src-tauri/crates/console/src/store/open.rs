@@ -10,7 +10,7 @@ use std::time::Duration;
 /// "GUIT": tells our file from any other SQLite file.
 pub(super) const APPLICATION_ID: i32 = 0x4755_4954;
 /// The file's name in the data folder.
-const FILE: &str = "guitai.db";
+pub(super) const FILE: &str = "guitai.db";
 /// How long a connection waits for another process's lock.
 const BUSY: Duration = Duration::from_millis(5_000);
 
@@ -48,18 +48,18 @@ fn at_place(error: StoreError, file: &Path) -> StoreError {
 }
 
 #[cfg(unix)]
-fn make_private_folder(folder: &Path) -> std::io::Result<()> {
+pub(super) fn make_private_folder(folder: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 #[cfg(not(unix))]
-fn make_private_folder(folder: &Path) -> std::io::Result<()> {
+pub(super) fn make_private_folder(folder: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)
 }
 
 /// Reads the 100 bytes of SQLite's header with plain file calls: a foreign or newer file is not even opened.
-fn judge_header(file: &Path) -> Result<(), StoreError> {
+pub(super) fn judge_header(file: &Path) -> Result<(), StoreError> {
     let mut header = Vec::with_capacity(100);
     match std::fs::File::open(file) {
         Ok(open) => {

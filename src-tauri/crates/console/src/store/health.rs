@@ -1,0 +1,149 @@
+//! Is the file sound, and do the things that are kept twice agree: indexes, sums, search words, hashes. What is derived
+//! can be made anew from the rows; rows themselves are never changed here.
+
+use super::open::{self, FILE};
+use super::{StoreError, backup, schema, search};
+use rusqlite::{Connection, TransactionBehavior};
+use std::path::Path;
+
+/// What one look found. `Err`: what is wrong.
+pub(crate) type Finding = Result<String, String>;
+
+/// What was found, by check.
+#[derive(Debug, Default)]
+pub(crate) struct Health {
+    pub(crate) header: Option<Finding>,
+    pub(crate) integrity: Option<Finding>,
+    pub(crate) references: Option<Finding>,
+    pub(crate) callbacks: Option<Finding>,
+    pub(crate) summary: Option<Finding>,
+    pub(crate) search: Option<Finding>,
+}
+
+/// A sum that triggers keep: its table, its columns, what they are over all rows, and which rows say something.
+struct Kept {
+    table: &'static str,
+    columns: &'static str,
+    made: &'static str,
+    says: &'static str,
+}
+
+const KEPT: [Kept; 4] = [
+    Kept {
+        table: "days",
+        columns: "mchid, day, payments, amount, refunds, refunded",
+        made: "SELECT mchid, day, sum(payments), sum(amount), sum(refunds), sum(refunded) FROM (
+                 SELECT mchid, date(success_time / 1000 + 28800, 'unixepoch') AS day, 1 AS payments, total AS amount,
+                        0 AS refunds, 0 AS refunded FROM orders WHERE success_time IS NOT NULL
+                 UNION ALL
+                 SELECT mchid, date(success_time / 1000 + 28800, 'unixepoch'), 0, 0, 1, refund FROM refunds
+                 WHERE status = 'SUCCESS' AND success_time IS NOT NULL) GROUP BY mchid, day",
+        says: "payments <> 0 OR amount <> 0 OR refunds <> 0 OR refunded <> 0",
+    },
+    Kept {
+        table: "order_states",
+        columns: "mchid, state, orders, amount",
+        made: "SELECT mchid, state, count(*), sum(total) FROM orders GROUP BY mchid, state",
+        says: "orders <> 0 OR amount <> 0",
+    },
+    Kept {
+        table: "day_channels",
+        columns: "mchid, day, via, payments, amount",
+        made: "SELECT mchid, date(success_time / 1000 + 28800, 'unixepoch'), coalesce(via, ''), count(*), sum(total)
+               FROM orders WHERE success_time IS NOT NULL GROUP BY 1, 2, 3",
+        says: "payments <> 0 OR amount <> 0",
+    },
+    Kept {
+        table: "day_orders",
+        columns: "mchid, day, made, paid",
+        made: "SELECT mchid, date(created_at / 1000 + 28800, 'unixepoch'), count(*), count(success_time)
+               FROM orders GROUP BY 1, 2",
+        says: "made <> 0 OR paid <> 0",
+    },
+];
+
+/// Looks; changes nothing. `None`: could not be looked at because of what was found before.
+pub(crate) fn look(data_dir: &Path) -> Result<Health, StoreError> {
+    let file = data_dir.join(FILE);
+    let mut health = Health::default();
+    if let Err(error) = open::judge_header(&file) {
+        health.header = Some(Err(error.to_string()));
+        return Ok(health);
+    }
+    let connection = open::reading(&file)?;
+    match schema::version(&connection, &file) {
+        Ok(version) => health.header = Some(Ok(format!("schema {version}"))),
+        Err(error) => {
+            health.header = Some(Err(error.to_string()));
+            return Ok(health);
+        }
+    }
+    let wrong: Result<Vec<String>, rusqlite::Error> = connection
+        .prepare("PRAGMA integrity_check(10)")
+        .and_then(|mut rows| rows.query_map([], |row| row.get(0))?.collect());
+    health.integrity = Some(match wrong {
+        Ok(said) if said == ["ok"] => Ok("ok".to_owned()),
+        Ok(said) => Err(said.join("; ")),
+        Err(error) => Err(error.to_string()),
+    });
+    let broken = |error: rusqlite::Error| error.to_string();
+    health.references = Some(
+        connection
+            .prepare("PRAGMA foreign_key_check")
+            .and_then(|mut rows| rows.exists([]))
+            .map_err(broken)
+            .and_then(|found| if found { Err("a row refers to one that is gone".to_owned()) } else { Ok("ok".into()) }),
+    );
+    health.callbacks =
+        Some(backup::hashed(&connection).map(|count| count.to_string()).map_err(|error| error.to_string()));
+    health.summary = Some(summary(&connection).map_err(broken).and_then(|wrong| match wrong {
+        0 => Ok("ok".to_owned()),
+        wrong => Err(format!("{wrong} sums differ from their rows")),
+    }));
+    health.search = Some(words(&connection).map_err(broken).and_then(|(orders, indexed)| match orders == indexed {
+        true => Ok(orders.to_string()),
+        false => Err(format!("{indexed} of {orders} orders can be found by their words")),
+    }));
+    Ok(health)
+}
+
+/// Sums that are kept and differ from those over all rows.
+fn summary(connection: &Connection) -> rusqlite::Result<i64> {
+    let mut wrong = 0;
+    for Kept { table, columns, made, says } in &KEPT {
+        let kept = format!("SELECT {columns} FROM {table} WHERE {says}");
+        for (one, other) in [(kept.as_str(), *made), (*made, kept.as_str())] {
+            let sql = format!("SELECT count(*) FROM (SELECT * FROM ({one}) EXCEPT SELECT * FROM ({other}))");
+            wrong += connection.query_row(&sql, [], |row| row.get::<_, i64>(0))?;
+        }
+    }
+    Ok(wrong)
+}
+
+/// Orders, and those of them that the word index knows.
+fn words(connection: &Connection) -> rusqlite::Result<(i64, i64)> {
+    let orders = connection.query_row("SELECT count(*) FROM orders", [], |row| row.get(0))?;
+    let indexed = connection.query_row("SELECT count(*) FROM order_words", [], |row| row.get(0))?;
+    Ok((orders, indexed))
+}
+
+/// Makes anew what is derived: indexes, sums, search words; in one transaction.
+pub(crate) fn mend(data_dir: &Path) -> Result<(), StoreError> {
+    let mut connection = open::writing(&data_dir.join(FILE))?;
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    tx.execute_batch("REINDEX")?;
+    for Kept { table, columns, made, .. } in &KEPT {
+        tx.execute_batch(&format!("DELETE FROM {table}; INSERT INTO {table} ({columns}) {made};"))?;
+    }
+    tx.execute_batch("INSERT INTO order_words (order_words) VALUES ('delete-all')")?;
+    {
+        let mut rows = tx.prepare("SELECT id, description, attach FROM orders ORDER BY id")?;
+        let mut rows = rows.query([])?;
+        while let Some(row) = rows.next()? {
+            let (id, description, attach): (i64, String, Option<String>) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            search::remember(&tx, id, &description, attach.as_deref())?;
+        }
+    }
+    tx.commit()?;
+    Ok(())
+}
