@@ -68,6 +68,22 @@ pub async fn confirm_commands(app: &AppHandle, commands: &[Option<&str>]) -> Res
     show(app, "Guitai 柜台", &format!("{asked}\n\n{}", given.join("\n"))).await
 }
 
+/// Asks before an abnormal refund's money is sent to the merchant's own account instead of the payer's.
+///
+/// # Errors
+/// `NOT_CONFIRMED` when the person said no; or the profile isn't there.
+pub async fn confirm_to_account(app: &AppHandle, console: &Console, m: Option<&str>, no: &str) -> Result<(), Problem> {
+    let merchant = console.merchant_show(m).await?;
+    if merchant.sandbox {
+        return Ok(());
+    }
+    let zh = format!("把异常退款 {no} 的款项退到商户结算账户？之后须由你另行退给顾客。");
+    let en = format!(
+        "Send the money of the abnormal refund {no} to the merchant's own account? You give it to the payer another way."
+    );
+    ask(app, &merchant, &zh, &en).await
+}
+
 /// Asks before the store is replaced, if a live merchant is in it.
 ///
 /// # Errors

@@ -84,6 +84,11 @@ impl Window {
         window
     }
 
+    /// The data folder of this window.
+    pub fn data_dir(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
     /// Waits for an element that is marked `data-testid`.
     pub async fn find(&self, testid: &str) -> Element {
         let selector = format!("[data-testid=\"{testid}\"]");

@@ -2,6 +2,7 @@
 //! Run by `make test` after it has built the window; a test of its own has its own process, home, data folder and D-Bus.
 
 mod appearance;
+mod books;
 mod desk;
 mod doctor;
 mod driver;

@@ -87,6 +87,11 @@ async fn shots() {
             window.click("tab-board").await;
 
             window.click("nav-orders").await;
+            window.click("tab-reconcile").await;
+            window.click("bill-fetch").await;
+            window.settled().await;
+            shot("reconcile").await;
+            window.click("tab-orders").await;
             window.click("open-filters").await;
             window.click("filter-SUCCESS").await;
             window.click("filter-NOTPAY").await;

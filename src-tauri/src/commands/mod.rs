@@ -89,6 +89,7 @@ pub fn builder() -> Builder<tauri::Wry> {
             phone::phone_scan,
             refunds::order_refund,
             refunds::refund_query,
+            refunds::refund_to_account,
             replay::callback_replays,
             replay::replay_count,
             replay::replay_start,

@@ -66,6 +66,7 @@ pub const COMMANDS: &[&str] = &[
     "phone_pay",
     "phone_scan",
     "refund_query",
+    "refund_to_account",
     "replay_count",
     "replay_start",
     "replay_state",

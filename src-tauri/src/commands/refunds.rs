@@ -1,8 +1,8 @@
 //! Refunds. With a live merchant a person confirms the amount outside the page first.
 
-use crate::confirm::confirm_refund;
+use crate::confirm::{confirm_refund, confirm_to_account};
 use crate::host::Host;
-use guitai_console::wire::{Problem, Refund, RefundInput};
+use guitai_console::wire::{AbnormalInput, Problem, Refund, RefundInput};
 use tauri::{AppHandle, State};
 
 /// Gives money back, in whole or in part.
@@ -25,4 +25,19 @@ pub async fn order_refund(
 #[specta::specta]
 pub async fn refund_query(host: State<'_, Host>, m: Option<String>, out_refund_no: String) -> Result<Refund, Problem> {
     host.console().await?.refund_query(m.as_deref(), &out_refund_no).await
+}
+
+/// The way out of an abnormal refund: its money goes to the merchant's settlement account. (A payer's card is for the
+/// command, where its number is read from a file.)
+#[tauri::command]
+#[specta::specta]
+pub async fn refund_to_account(
+    app: AppHandle,
+    host: State<'_, Host>,
+    m: Option<String>,
+    out_refund_no: String,
+) -> Result<Refund, Problem> {
+    let console = host.console().await?;
+    confirm_to_account(&app, &console, m.as_deref(), &out_refund_no).await?;
+    console.refund_abnormal(m.as_deref(), &out_refund_no, AbnormalInput::MerchantBankCard).await
 }

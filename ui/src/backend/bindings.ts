@@ -13,6 +13,14 @@ export const commands = {
 	settingsSet: (key: string, value: string) => typedError<null, Problem>(__TAURI_INVOKE("settings_set", { key, value })),
 	/**  Says a sentence as a payment would be said; false: this system has no voice. */
 	voiceTry: () => typedError<boolean, Problem>(__TAURI_INVOKE("voice_try")),
+	/**  Has the bill of a day; `again` fetches it even if it is kept. */
+	billFetch: (m: string | null, kind: BillKind, date: string, again: boolean) => typedError<KeptBill, Problem>(__TAURI_INVOKE("bill_fetch", { m, kind, date, again })),
+	/**  The bills that are kept, newest day first. */
+	billList: (m: string | null) => typedError<KeptBill[], Problem>(__TAURI_INVOKE("bill_list", { m })),
+	/**  What differs between a day's trade bill and this desk. */
+	billReconcile: (m: string | null, date: string) => typedError<Reconciliation, Problem>(__TAURI_INVOKE("bill_reconcile", { m, date })),
+	/**  Records a payment or refund that a kept bill names, after asking WeChat Pay about it. */
+	billRecord: (m: string | null, date: string, outTradeNo: string, outRefundNo: string | null) => typedError<Order, Problem>(__TAURI_INVOKE("bill_record", { m, date, outTradeNo, outRefundNo })),
 	/**  Tries a held delivery again. */
 	callbackApply: (id: string) => typedError<Callback, Problem>(__TAURI_INVOKE("callback_apply", { id })),
 	/**  How many deliveries came to which end, and why. */
@@ -105,6 +113,14 @@ export const commands = {
 	payParams: (m: string | null, outTradeNo: string) => typedError<Value, Problem>(__TAURI_INVOKE("pay_params", { m, outTradeNo })),
 	/**  A small order to try things with: ¥0.01 to ¥99.00, and a payer that the sandbox knows. */
 	testOrder: (m: string | null) => typedError<Order, Problem>(__TAURI_INVOKE("test_order", { m })),
+	/**  Writes everything about an order for a developer, masked, and says where. */
+	orderDossierSave: (m: string | null, outTradeNo: string) => typedError<string, Problem>(__TAURI_INVOKE("order_dossier_save", { m, outTradeNo })),
+	/**  Writes the orders that `filter` lets through and says where. */
+	orderExport: (m: string | null, filter: OrderFilter, format: ExportFormat) => typedError<string, Problem>(__TAURI_INVOKE("order_export", { m, filter, format })),
+	/**  A receipt as text. */
+	orderReceipt: (m: string | null, outTradeNo: string, language: PaperLanguage) => typedError<string, Problem>(__TAURI_INVOKE("order_receipt", { m, outTradeNo, language })),
+	/**  Writes the receipt as a page to print and says where. */
+	orderReceiptSave: (m: string | null, outTradeNo: string, language: PaperLanguage) => typedError<string, Problem>(__TAURI_INVOKE("order_receipt_save", { m, outTradeNo, language })),
 	/**  Pays, cancels or fails. */
 	phonePay: (outTradeNo: string, outcome: PayOutcome) => typedError<Value, Problem>(__TAURI_INVOKE("phone_pay", { outTradeNo, outcome })),
 	/**  Shows what is to be paid, or what is wrong with the pay params. */
@@ -113,6 +129,11 @@ export const commands = {
 	orderRefund: (m: string | null, outTradeNo: string, input: RefundInput) => typedError<Refund, Problem>(__TAURI_INVOKE("order_refund", { m, outTradeNo, input })),
 	/**  Asks WeChat Pay what became of a refund. */
 	refundQuery: (m: string | null, outRefundNo: string) => typedError<Refund, Problem>(__TAURI_INVOKE("refund_query", { m, outRefundNo })),
+	/**
+	 *  The way out of an abnormal refund: its money goes to the merchant's settlement account. (A payer's card is for the
+	 *  command, where its number is read from a file.)
+	 */
+	refundToAccount: (m: string | null, outRefundNo: string) => typedError<Refund, Problem>(__TAURI_INVOKE("refund_to_account", { m, outRefundNo })),
 	/**  What a delivery's replays were answered, oldest first. */
 	callbackReplays: (id: string) => typedError<Replay[], Problem>(__TAURI_INVOKE("callback_replays", { id })),
 	/**  How many requests it would be, to where, and what they can prove. Nothing is sent. */
@@ -147,6 +168,19 @@ export const commands = {
 	sandboxSetSwitches: (patch: Value) => typedError<Switches, Problem>(__TAURI_INVOKE("sandbox_set_switches", { patch })),
 	/**  Where the real gateway has two ways: which one the sandbox takes. */
 	sandboxSwitches: () => typedError<Switches, Problem>(__TAURI_INVOKE("sandbox_switches")),
+	/**  The backups in the data folder, newest first. */
+	backupList: () => typedError<BackupItem[], Problem>(__TAURI_INVOKE("backup_list")),
+	/**  Makes one now, in the folder of the daily ones. */
+	backupNow: () => typedError<BackupFacts, Problem>(__TAURI_INVOKE("backup_now")),
+	/**
+	 *  Puts one of the listed backups in the store's place and opens the desk on it. With a live merchant a person confirms
+	 *  it outside the page first.
+	 */
+	backupRestore: (name: string) => typedError<Restored, Problem>(__TAURI_INVOKE("backup_restore", { name })),
+	/**  How the daily backup stands. */
+	backupStatus: () => typedError<BackupStatus, Problem>(__TAURI_INVOKE("backup_status")),
+	/**  Is the store sound; with `mend`, what is derived is made anew where it is wrong. */
+	storeDoctor: (mend: boolean) => typedError<StoreReport, Problem>(__TAURI_INVOKE("store_doctor", { mend })),
 };
 
 /** Events */
@@ -237,6 +271,58 @@ export type AttemptView = {
 	fault?: RedeliverFault | null,
 };
 
+/**  What is in a backup. */
+export type BackupFacts = {
+	/**  The file. */
+	file: string,
+	/**  Its bytes. */
+	bytes: number,
+	/**  Schema version. */
+	schema: number,
+	/**  When it was made. */
+	made_at?: string | null,
+	/**  Merchants; their keys are sealed. */
+	merchants: number,
+	/**  Orders. */
+	orders: number,
+	/**  Refunds. */
+	refunds: number,
+	/**  Callbacks. */
+	callbacks: number,
+	/**  Raw callbacks whose SHA-256 was taken again and holds. */
+	callbacks_hashed: number,
+	/**  What is not in it. */
+	note: Bilingual,
+};
+
+/**  A backup in the folder of the daily ones. */
+export type BackupItem = {
+	/**  Its file's name; what it is restored by. */
+	name: string,
+	/**  When it was made. */
+	at: string,
+	/**  Its bytes. */
+	bytes: number,
+};
+
+/**  The daily backup. */
+export type BackupStatus = {
+	/**  Is one made each day. */
+	daily: boolean,
+	/**  Days that are kept. */
+	keep: number,
+	/**  Where they lie. */
+	folder: string,
+	/**  How many there are. */
+	count: number,
+	/**  The newest, by hand or by itself. */
+	last_at?: string | null,
+	/**  Its file. */
+	last_file?: string | null,
+	/**  Its bytes. */
+	last_bytes: number,
+};
+
 /**  What we signed beside what the gateway says that it verified (`sign_information`). */
 export type Beside = {
 	/**  The five lines; of the body its beginning. */
@@ -270,6 +356,13 @@ export type Bilingual = {
 	/**  English. */
 	en: string,
 };
+
+/**  Which bill. */
+export type BillKind = 
+/**  交易账单: payments and refunds. */
+"trade" | 
+/**  资金账单 of the basic account: money in and out. */
+"fundflow";
 
 /**  One delivery as lists show it; also the line that `guitai listen` prints (with `merchant`, `reason`, `latency_ms`). */
 export type Callback = {
@@ -573,6 +666,59 @@ export type DeskNews = {
 	missed: boolean,
 };
 
+/**  One difference between the bill and this desk. */
+export type Difference = {
+	/**  Which kind. */
+	kind: DifferenceKind,
+	/**  The order; empty for the bill's own sums. */
+	out_trade_no: string,
+	/**  The refund, where it is about one. */
+	out_refund_no?: string | null,
+	/**  WeChat Pay's number of the payment. */
+	transaction_id?: string | null,
+	/**  When, by the side that has it. */
+	at: string,
+	/**  Here; absent: there is nothing. */
+	here?: Side | null,
+	/**  In the bill; absent: there is nothing. */
+	there?: Side | null,
+	/**  The likely cause. */
+	cause: Bilingual,
+	/**  What mends it. */
+	mend: Mend,
+	/**  The same in words. */
+	advice: Bilingual,
+};
+
+/**  What kind of difference. */
+export type DifferenceKind = 
+/**  Paid there, no such order here. */
+"missing_here" | 
+/**  Paid here, no line there. */
+"missing_there" | 
+/**  Another amount. */
+"amount" | 
+/**  Paid there, not paid here; or revoked there. */
+"state" | 
+/**  Another transaction paid it. */
+"transaction" | 
+/**  Refunded there, no such refund here. */
+"refund_missing_here" | 
+/**  Refunded here, no line there. */
+"refund_missing_there" | 
+/**  Another amount was refunded. */
+"refund_amount" | 
+/**  The refund ended there in another way, or not yet here. */
+"refund_state" | 
+/**  Paid on both sides, but no notification was ever taken in. */
+"no_callback" | 
+/**  Paid on both sides, and a genuine notification waits for a person. */
+"callback_held" | 
+/**  The bill names it twice. */
+"twice" | 
+/**  The bill's own sums are not those of its lines. */
+"summary";
+
 /**  A notification or an answer that doesn't check out. */
 export type DoctorNotification = {
 	/**  Names and values. */
@@ -705,6 +851,13 @@ export type ExchangeSummary = {
 	/**  The order it was about. */
 	out_trade_no?: string | null,
 };
+
+/**  How an export is written. */
+export type ExportFormat = 
+/**  For spreadsheets. */
+"csv" | 
+/**  A JSON object a line. */
+"jsonl";
 
 /**  Which requests a fault is for; what is absent matches everything. */
 export type FaultMatch = {
@@ -874,6 +1027,28 @@ export type GatewayRefusal = {
 	exchange_id: string | null,
 };
 
+/**  A bill that is kept. */
+export type KeptBill = {
+	/**  Which. */
+	kind: BillKind,
+	/**  `YYYY-MM-DD`, Beijing. */
+	date: string,
+	/**  Whose. */
+	mchid: string,
+	/**  False: WeChat Pay says that there is no bill of that day. */
+	exists: boolean,
+	/**  SHA-1 of the uncompressed file, as WeChat Pay announced it. */
+	sha1?: string | null,
+	/**  Bytes of the uncompressed file. */
+	bytes: number,
+	/**  Lines between header and summary. */
+	lines: number,
+	/**  When it was fetched. */
+	fetched_at: string,
+	/**  What the last reconciliation found; absent before the first. */
+	differences?: number | null,
+};
+
 /**  One key or certificate. */
 export type KeyEntry = {
 	/**  What it is. */
@@ -963,6 +1138,19 @@ export type ListenerState = {
 	/**  Why it failed; while it runs: why it runs on another port than it was asked to. */
 	error: Problem | null,
 };
+
+/**  What mends a difference. */
+export type Mend = 
+/**  Query the order. */
+"query" | 
+/**  Query the refund. */
+"query_refund" | 
+/**  Record what the bill names, after asking WeChat Pay about it. */
+"record" | 
+/**  Look at the order's callbacks. */
+"callbacks" | 
+/**  Only people can settle it: ask WeChat Pay's support or the colleague who did it. */
+"ask";
 
 /**  A merchant profile; secrets only as set or not set. */
 export type Merchant = {
@@ -1279,6 +1467,13 @@ export type Page<T> = {
 	next: string | null,
 };
 
+/**  The language of a paper. */
+export type PaperLanguage = 
+/**  中文 */
+"zh" | 
+/**  English */
+"en";
+
 /**  What the payer does. */
 export type PayOutcome = 
 /**  Pays. */
@@ -1336,6 +1531,26 @@ export type Problem = {
 	field: string | null,
 	/**  The gateway's answer, if there was one. */
 	gateway: GatewayRefusal | null,
+};
+
+/**  A day's bill against what this desk knows. */
+export type Reconciliation = {
+	/**  `YYYY-MM-DD`, Beijing. */
+	date: string,
+	/**  The bill it was made from. */
+	bill: KeptBill,
+	/**  What the bill says. */
+	there: SideTotals,
+	/**  What this desk knows of the same payments and refunds, and of those that the bill lacks. */
+	here: SideTotals,
+	/**  WeChat Pay's fees of the day, yuan with five decimals. */
+	fee: string,
+	/**  Lines that agree with what is known here. */
+	matched: number,
+	/**  How many differences there are in all. */
+	found: number,
+	/**  The first 2,000 of them. */
+	differences: Difference[],
 };
 
 /**  What is wrong with a notification that is sent on purpose. */
@@ -1637,6 +1852,14 @@ export type RequestView = {
 	latency_ms: number,
 };
 
+/**  What a restore did. */
+export type Restored = {
+	/**  What was restored. */
+	backup: BackupFacts,
+	/**  Where the store that was there before lies now. */
+	kept_aside?: string | null,
+};
+
 /**  What happened in the sandbox. */
 export type SandboxEvent = 
 /**  A request was answered. */
@@ -1692,6 +1915,26 @@ export type Scan = {
 	code_url: string | null,
 };
 
+/**  One side of a difference. */
+export type Side = {
+	/**  State of the order, or status of the refund. */
+	state: string,
+	/**  Fen. */
+	amount: number,
+};
+
+/**  What one side says of a day. */
+export type SideTotals = {
+	/**  Payments. */
+	payments: number,
+	/**  Fen. */
+	amount: number,
+	/**  Refunds. */
+	refunds: number,
+	/**  Fen. */
+	refunded: number,
+};
+
 /**  One line of a string to sign. */
 export type SignedLine = {
 	/**  `method`, `url`, `timestamp`, `nonce`, `body`, `appid`, `package`, `prepay_id`. */
@@ -1718,6 +1961,28 @@ export type SignedText = {
 	signer: string,
 	/**  Does it check out; null where nothing was checked. */
 	ok: boolean | null,
+};
+
+/**  One check of a store. */
+export type StoreCheck = {
+	/**  Slug. */
+	name: string,
+	/**  Null: could not be judged. */
+	ok: boolean | null,
+	/**  It was wrong and is mended. */
+	mended: boolean,
+	/**  What was found, and what to do. */
+	detail: Bilingual,
+};
+
+/**  What was found in a data folder. */
+export type StoreReport = {
+	/**  Nothing is wrong. */
+	ok: boolean,
+	/**  The folder. */
+	data_dir: string,
+	/**  `store_readable`, `integrity`, `references`, `callbacks`, `summary`, `search`, `owner`, `free_space`, `drive`. */
+	checks: StoreCheck[],
 };
 
 /**  Every switch of the sandbox: `GET|POST /_sandbox/switches`. A POST names only what changes; unknown names are refused. */

@@ -4,6 +4,7 @@
 import type { ApiFault, AppState, Callback, CallbackFault, CallbackLane, Day, Dossier, Event, Merchant, MerchantCheckItem, NotificationView, Order, OrderFilter, Page, Problem, Refund, RequestView, Switches, TimelineEntry } from './bindings';
 import { DUE } from '../format/ladder';
 import { Refused, type Backend, type Commands } from './call';
+import { bookCommands } from './fake_books';
 import { base64Of, fakeHistory } from './fake_history';
 import { labCommands } from './fake_lab';
 import { replayCommands } from './fake_replay';
@@ -141,6 +142,7 @@ export function fake(options: FakeOptions = {}): FakeBackend {
   const history = fakeHistory(() => data.callbacks);
 
   const commands: Commands = {
+    ...bookCommands(() => data.orders, now),
     ...labCommands(),
     ...replayCommands(() => data.callbacks),
     appState: async () => app(),

@@ -290,6 +290,13 @@ export class Orders implements Hearer {
     await this.#reread(open.out_trade_no);
   }
 
+  /** Asks what became of a refund, or sends an abnormal one to the merchant's account. */
+  async settleRefund(refund: Refund, how: 'query' | 'account'): Promise<void> {
+    const { m, commands } = this.desk;
+    await this.acting.run(() => (how === 'query' ? commands.refundQuery(m, refund.out_refund_no) : commands.refundToAccount(m, refund.out_refund_no)));
+    await this.#reread(refund.out_trade_no);
+  }
+
   #made(order: Order | undefined): boolean {
     if (!order) return false;
     this.creating = false;

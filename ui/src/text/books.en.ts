@@ -90,4 +90,7 @@ export const books: typeof source = {
   refundAgain: (no: string) => `What became of the refund ${no} is not clear yet. Submitting again repeats it under its own number and amount, so nothing is refunded twice; a new number could.`,
   refundTooLate: 'It was paid more than a year ago; WeChat Pay takes no refunds after that.',
   refundTooMany: 'This order has 50 refunds, the most there can be.',
+  refundQuery: 'Query',
+  refundToAccount: "To the merchant's account",
+  refundAbnormal: "The money did not reach the payer. Query first; if it stays, send it to the merchant's account and pay the customer another way. To the payer's bank card: guitai refund abnormal.",
 };

@@ -88,4 +88,7 @@ export const books = {
   refundAgain: (no: string) => `上一笔退款 ${no} 的结果还不清楚。再次提交会用原单号和原金额重试，不会多退；换新单号可能退两次。`,
   refundTooLate: '支付已超过一年，微信支付不再受理退款。',
   refundTooMany: '这笔订单已有 50 次退款，达到上限。',
+  refundQuery: '查询',
+  refundToAccount: '退到商户账户',
+  refundAbnormal: '退款没有退到顾客的账户。先查询；仍异常就退到商户结算账户，再另行退给顾客；要退到顾客的银行卡，用命令 guitai refund abnormal。',
 };
