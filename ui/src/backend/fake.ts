@@ -326,6 +326,11 @@ export function fake(options: FakeOptions = {}): FakeBackend {
       }, 1500);
       return refund;
     },
+    refundToAccount: async (_m, no) => {
+      const refund = data.refunds.find((other) => other.out_refund_no === no);
+      if (!refund) throw refusal('REFUND_NOT_FOUND', `没有退款 ${no}`, `There is no refund ${no}`);
+      return refund;
+    },
     refundQuery: async (_m, outRefundNo) => data.refunds.find((refund) => refund.out_refund_no === outRefundNo)!,
     sandboxAdvance: async (seconds) => {
       ahead += seconds;

@@ -43,7 +43,7 @@ pub async fn callbacks(
     format: Format,
     most: u32,
 ) -> Done {
-    console.callback_export(context.merchant(), filter, format.into(), most, |bytes| printed(context, bytes)).await?;
+    console.callback_sheet(context.merchant(), filter, format.into(), most, |bytes| printed(context, bytes)).await?;
     Ok(())
 }
 

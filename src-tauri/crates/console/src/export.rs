@@ -87,7 +87,7 @@ impl Console {
     ///
     /// # Errors
     /// As [`Console::callback_list`].
-    pub async fn callback_export(
+    pub async fn callback_sheet(
         &self,
         m: Option<&str>,
         filter: CallbackFilter,
