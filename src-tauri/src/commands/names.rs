@@ -52,7 +52,6 @@ pub const COMMANDS: &[&str] = &[
     "order_create",
     "order_dossier_save",
     "order_export",
-    "order_list",
     "order_look",
     "order_prepay",
     "order_query",
