@@ -36,9 +36,8 @@ fn pair(name: &str, value: impl Into<String>) -> (String, String) {
     (name.to_owned(), value.into())
 }
 
-fn request_id(inner: u32) -> (String, String) {
-    let hex = clock::hex(42).to_ascii_uppercase();
-    pair("Request-ID", format!("08{hex}-{inner}"))
+fn request_id(id: &str, inner: u32) -> (String, String) {
+    pair("Request-ID", format!("08{id}-{inner}"))
 }
 
 fn base(language: &str) -> Vec<(String, String)> {
@@ -50,8 +49,14 @@ fn base(language: &str) -> Vec<(String, String)> {
     ]
 }
 
-/// A yes, signed with the wall's time.
-pub(crate) fn granted(granted: Granted, caller: &Caller, language: &str, fault: Option<ApiFaultKind>) -> Answer {
+/// A yes, signed with the wall's time. `id` is the Request-ID's first part.
+pub(crate) fn granted(
+    granted: Granted,
+    caller: &Caller,
+    language: &str,
+    id: &str,
+    fault: Option<ApiFaultKind>,
+) -> Answer {
     let mut headers = base(language);
     let (status, body, signed) = match granted {
         Granted::Json(body) => {
@@ -65,7 +70,7 @@ pub(crate) fn granted(granted: Granted, caller: &Caller, language: &str, fault: 
         }
         Granted::Plain(body) => return plain(body),
     };
-    headers.push(request_id(0));
+    headers.push(request_id(id, 0));
     if signed && fault != Some(ApiFaultKind::UnsignedResponse) {
         let (timestamp, nonce) = (Clock::wall().as_second().to_string(), clock::hex(32));
         let text = message::answer(&timestamp, &nonce, &body);
@@ -90,14 +95,14 @@ pub(crate) fn plain(body: Vec<u8>) -> Answer {
 }
 
 /// A no: unsigned.
-pub(crate) fn refused(refused: &Refused, body: Vec<u8>, language: &str) -> Answer {
+pub(crate) fn refused(refused: &Refused, body: Vec<u8>, language: &str, id: &str) -> Answer {
     if body.is_empty() {
         return Answer::empty(refused.status);
     }
     let mut headers = base(language);
     headers.push(pair("Content-Type", JSON));
     if refused.request_id {
-        headers.push(request_id(refused.inner));
+        headers.push(request_id(id, refused.inner));
     }
     Answer::Full { status: refused.status, headers, body: Bytes::from(body) }
 }

@@ -58,12 +58,16 @@ pub(crate) fn instant(at: Millis) -> Timestamp {
 }
 
 fn pick(alphabet: &[u8], length: usize) -> String {
+    pick_from(alphabet, length, |bytes| OsRng.fill_bytes(bytes))
+}
+
+fn pick_from(alphabet: &[u8], length: usize, mut fill: impl FnMut(&mut [u8; 32])) -> String {
     let mut out = String::with_capacity(length);
-    let mut bytes = [0_u8; 64];
+    let mut bytes = [0_u8; 32];
     // Bytes that would favour the alphabet's beginning are thrown away.
     let fair = 256 - 256 % alphabet.len().max(1);
     while out.len() < length {
-        OsRng.fill_bytes(&mut bytes);
+        fill(&mut bytes);
         for byte in bytes.iter().map(|b| usize::from(*b)).filter(|b| *b < fair) {
             if out.len() < length
                 && let Some(letter) = alphabet.get(byte % alphabet.len().max(1))
@@ -73,6 +77,66 @@ fn pick(alphabet: &[u8], length: usize) -> String {
         }
     }
     out
+}
+
+/// What identifiers are made of: chance, or a seed and what each is for. With a seed a run that does the same things gets the
+/// same identifiers, in whatever order its requests overlap.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Lots(Option<u64>);
+
+impl Lots {
+    /// `None`: chance.
+    pub(crate) fn of(seed: Option<u64>) -> Lots {
+        Lots(seed)
+    }
+
+    fn draw(self, alphabet: &[u8], length: usize, what: &[&str]) -> String {
+        use sha2::Digest as _;
+        let Some(seed) = self.0 else { return pick(alphabet, length) };
+        let mut round = 0_u64;
+        pick_from(alphabet, length, |bytes| {
+            let mut hash = sha2::Sha256::new();
+            hash.update(seed.to_be_bytes());
+            hash.update(round.to_be_bytes());
+            for part in what {
+                hash.update(part.as_bytes());
+                hash.update([0]);
+            }
+            *bytes = hash.finalize().into();
+            round = round.wrapping_add(1);
+        })
+    }
+
+    /// Letters and digits.
+    pub(crate) fn alphanumeric(self, length: usize, what: &[&str]) -> String {
+        self.draw(ALPHANUMERIC, length, what)
+    }
+
+    /// Lower-case hex digits.
+    pub(crate) fn hex(self, length: usize, what: &[&str]) -> String {
+        self.draw(HEX, length, what)
+    }
+
+    /// Decimal digits.
+    pub(crate) fn digits(self, length: usize, what: &[&str]) -> String {
+        self.draw(DIGITS, length, what)
+    }
+
+    /// A UUID (version 4): the id of a notification.
+    pub(crate) fn uuid(self, what: &[&str]) -> String {
+        let h = self.hex(32, what);
+        let part = |from: usize, to: usize| h.get(from..to).unwrap_or_default();
+        format!("{}-{}-4{}-a{}-{}", part(0, 8), part(8, 12), part(13, 16), part(17, 20), part(20, 32))
+    }
+
+    /// The nonce of a sealed resource.
+    pub(crate) fn seal_nonce(self, what: &[&str]) -> [u8; 12] {
+        let mut nonce = [b'0'; 12];
+        for (slot, letter) in nonce.iter_mut().zip(self.alphanumeric(12, what).bytes()) {
+            *slot = letter;
+        }
+        nonce
+    }
 }
 
 /// Letters and digits: nonces, secrets.
@@ -92,11 +156,7 @@ pub(crate) fn digits(length: usize) -> String {
 
 /// Twelve letters and digits: the nonce of a sealed resource.
 pub(crate) fn seal_nonce() -> [u8; 12] {
-    let mut nonce = [b'0'; 12];
-    for (slot, letter) in nonce.iter_mut().zip(alphanumeric(12).bytes()) {
-        *slot = letter;
-    }
-    nonce
+    Lots::default().seal_nonce(&[])
 }
 
 /// A serial of 20 bytes: top bit clear and no leading zero digit, so that every tool prints the same 40 digits.
@@ -107,13 +167,6 @@ pub(crate) fn serial() -> [u8; 20] {
         *first = (*first & 0x3f) | 0x40;
     }
     bytes
-}
-
-/// A random UUID (version 4): the id of a notification.
-pub(crate) fn uuid() -> String {
-    let h = hex(32);
-    let part = |from: usize, to: usize| h.get(from..to).unwrap_or_default();
-    format!("{}-{}-4{}-a{}-{}", part(0, 8), part(8, 12), part(13, 16), part(17, 20), part(20, 32))
 }
 
 #[cfg(test)]
@@ -132,7 +185,11 @@ mod tests {
 
     #[test]
     fn chance_has_the_forms_that_are_asked_for() {
-        assert_eq!(uuid().len(), 36);
+        assert_eq!(Lots::default().uuid(&[]).len(), 36);
+        let seeded = Lots::of(Some(7));
+        assert_eq!(seeded.digits(20, &["a", "b"]), seeded.digits(20, &["a", "b"]));
+        assert_ne!(seeded.digits(20, &["a", "b"]), seeded.digits(20, &["ab", ""]));
+        assert_ne!(seeded.hex(70, &["a"]), Lots::of(Some(8)).hex(70, &["a"]));
         let first = serial()[0];
         assert!((0x40..0x80).contains(&first), "{first:x}");
         assert!(alphanumeric(32).bytes().all(|b| b.is_ascii_alphanumeric()));

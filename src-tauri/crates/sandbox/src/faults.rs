@@ -1,10 +1,18 @@
 //! Misbehaviour on demand: of the gateway towards API calls, and of notifications on their way.
+//!
+//! A rule is for the next so many, for a share of all, for one order, or for all of these together. Which ones a share takes
+//! depends on the seed, on what is struck and on how often that was looked at, never on the order in which different
+//! requests come: a run with the same seed is struck in the same places, however its requests overlap.
+
+use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
 /// Rules at once, of each kind; more are refused.
 pub(crate) const MOST_RULES: usize = 100;
+/// Things that a rule with a share counts; beyond it the counts start again.
+const MOST_COUNTED: usize = 100_000;
 
 /// Which requests a fault is for; what is absent matches everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Type)]
@@ -16,16 +24,20 @@ pub struct FaultMatch {
     /// The path, without the query; a `*` at its end matches any rest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// The order that the path or the body names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub out_trade_no: Option<String>,
 }
 
 impl FaultMatch {
-    fn fits(&self, method: &str, path: &str) -> bool {
+    fn fits(&self, method: &str, path: &str, order: Option<&str>) -> bool {
         let method_fits = self.method.as_ref().is_none_or(|m| m.eq_ignore_ascii_case(method));
         let path_fits = self.path.as_ref().is_none_or(|wanted| match wanted.strip_suffix('*') {
             Some(beginning) => path.starts_with(beginning),
             None => wanted == path,
         });
-        method_fits && path_fits
+        let order_fits = self.out_trade_no.as_deref().is_none_or(|wanted| order == Some(wanted));
+        method_fits && path_fits && order_fits
     }
 }
 
@@ -53,17 +65,71 @@ pub enum ApiFaultKind {
     /// The right answer under a signature that does not fit.
     #[serde(rename = "wrong_signature")]
     WrongSignature,
+    /// 202; in progress (an older answer, for payments that the payer is making).
+    #[serde(rename = "USERPAYING")]
+    UserPaying,
+    /// 400; the bill is being made.
+    #[serde(rename = "STATEMENT_CREATING")]
+    StatementCreating,
+    /// 404 for refunds, else 400; no such merchant.
+    #[serde(rename = "MCH_NOT_EXISTS")]
+    MchNotExists,
+    /// 403; the product is not open to the merchant.
+    #[serde(rename = "NO_AUTH")]
+    NoAuth,
+    /// 403; the merchant is suspended.
+    #[serde(rename = "ACCOUNT_ERROR")]
+    AccountError,
+    /// 403; a rule of the business forbids it.
+    #[serde(rename = "RULE_LIMIT")]
+    RuleLimit,
+    /// 403; the trade can't be done.
+    #[serde(rename = "TRADE_ERROR")]
+    TradeError,
+    /// 403; not enough money.
+    #[serde(rename = "NOT_ENOUGH")]
+    NotEnough,
+    /// 403; the payer's account is closed or abnormal.
+    #[serde(rename = "USER_ACCOUNT_ABNORMAL")]
+    UserAccountAbnormal,
+    /// 429 under its general name.
+    #[serde(rename = "RATELIMIT_EXCEEDED")]
+    RateLimitExceeded,
+    /// 500 as of before 2024.
+    #[serde(rename = "BANKERROR")]
+    BankError,
+    /// 500 as of before 2024.
+    #[serde(rename = "OPENID_MISMATCH")]
+    OpenidMismatch,
+    /// 500 as of before 2024.
+    #[serde(rename = "INVALID_TRANSACTIONID")]
+    InvalidTransactionId,
+    /// 503.
+    #[serde(rename = "SERVICE_UNAVAILABLE")]
+    ServiceUnavailable,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// A fault for API calls.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Type)]
 #[serde(deny_unknown_fields)]
 pub struct ApiFault {
     /// For which requests.
     #[serde(default, rename = "match")]
     pub matches: FaultMatch,
-    /// How many times it still strikes.
-    pub times: u32,
+    /// How many times it still strikes; absent: no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub times: Option<u32>,
+    /// A share (0 to 1) of the requests, chosen by `seed`; absent: every one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<f64>,
+    /// The same seed chooses the same requests; 0: the switch `seed`.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    #[specta(type = u32)]
+    pub seed: u64,
     /// What happens; absent: only the latency.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<ApiFaultKind>,
@@ -88,6 +154,22 @@ pub enum RedeliverFault {
     SignatureProbe,
     /// Delivered twice at once.
     Duplicate,
+    /// Delivered once more after it was answered.
+    Repeated,
+    /// Never sent; the ladder takes it for a failed attempt.
+    Lost,
+    /// Five minutes of business time later than it was due. (On demand: two seconds later.)
+    Late,
+    /// A payment that is told only after a refund of the same order was, or after a day. (On demand: at once.)
+    OutOfOrder,
+    /// The second half of the body is missing, the signature is of the whole.
+    Truncated,
+    /// Validly signed and sealed, another `amount.total`.
+    WrongAmount,
+    /// Validly signed and sealed, another `appid`.
+    WrongAppid,
+    /// Validly signed and sealed, another `mchid`.
+    WrongMchid,
 }
 
 /// A fault for notifications that the ladder sends: the next so many, a share of all, or those of one order.
@@ -115,11 +197,36 @@ pub struct CallbackFault {
     pub seen: u64,
 }
 
+/// A rule, and how often it looked at what.
+#[derive(Debug)]
+struct Rule<T> {
+    rule: T,
+    looks: HashMap<u64, u64>,
+}
+
+impl<T> Rule<T> {
+    fn new(rule: T) -> Rule<T> {
+        Rule { rule, looks: HashMap::new() }
+    }
+
+    /// Does the lot of this thing fall within the share?
+    fn takes(&mut self, share: Option<f64>, seed: u64, thing: u64) -> bool {
+        let Some(share) = share else { return true };
+        if self.looks.len() >= MOST_COUNTED {
+            self.looks.clear();
+        }
+        let looks = self.looks.entry(thing).or_insert(0);
+        let lot = chance(seed ^ thing, *looks);
+        *looks = looks.wrapping_add(1);
+        lot < share
+    }
+}
+
 /// The faults that are switched on.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
-    api: Vec<ApiFault>,
-    callbacks: Vec<CallbackFault>,
+    api: Vec<Rule<ApiFault>>,
+    callbacks: Vec<Rule<CallbackFault>>,
 }
 
 /// A fault that strikes an API call.
@@ -129,64 +236,99 @@ pub(crate) struct Strike {
     pub(crate) latency_ms: u32,
 }
 
+/// A number for a few texts (FNV-1a).
+fn thing(parts: &[&str]) -> u64 {
+    let bytes = parts.iter().flat_map(|part| part.bytes().chain(std::iter::once(0)));
+    bytes.fold(0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+fn check(rules: usize, mut shares: impl Iterator<Item = Option<f64>>) -> Result<(), String> {
+    if rules > MOST_RULES {
+        return Err(format!("{MOST_RULES} faults at most"));
+    }
+    if shares.any(|share| share.is_some_and(|s| !(0.0..=1.0).contains(&s))) {
+        return Err("share is a number from 0 to 1".to_owned());
+    }
+    Ok(())
+}
+
 impl Faults {
-    pub(crate) fn api(&self) -> &[ApiFault] {
-        &self.api
+    pub(crate) fn api(&self) -> Vec<ApiFault> {
+        self.api.iter().map(|rule| rule.rule.clone()).collect()
     }
 
-    pub(crate) fn callbacks(&self) -> &[CallbackFault] {
-        &self.callbacks
+    pub(crate) fn callbacks(&self) -> Vec<CallbackFault> {
+        self.callbacks.iter().map(|rule| rule.rule.clone()).collect()
     }
 
     pub(crate) fn set_api(&mut self, faults: Vec<ApiFault>) -> Result<(), String> {
-        if faults.len() > MOST_RULES {
-            return Err(format!("{} faults at most", MOST_RULES));
-        }
+        check(faults.len(), faults.iter().map(|f| f.share))?;
         if faults.iter().any(|f| f.latency_ms.is_some_and(|ms| ms > 30_000)) {
             return Err("latency_ms is at most 30000".to_owned());
         }
-        self.api = faults;
+        self.api = faults.into_iter().map(Rule::new).collect();
         Ok(())
     }
 
     pub(crate) fn set_callbacks(&mut self, faults: Vec<CallbackFault>) -> Result<(), String> {
-        if faults.len() > MOST_RULES {
-            return Err(format!("{} faults at most", MOST_RULES));
-        }
-        if faults.iter().any(|f| f.share.is_some_and(|s| !(0.0..=1.0).contains(&s))) {
-            return Err("share is a number from 0 to 1".to_owned());
-        }
-        self.callbacks = faults;
+        check(faults.len(), faults.iter().map(|f| f.share))?;
+        self.callbacks = faults.into_iter().map(Rule::new).collect();
         Ok(())
     }
 
-    /// The first rule that fits strikes and is used up by one.
-    pub(crate) fn strike_api(&mut self, method: &str, path: &str) -> Strike {
-        let Some(rule) = self.api.iter_mut().find(|f| f.times > 0 && f.matches.fits(method, path)) else {
+    /// The first rule that fits strikes and is used up by one. `seed` is for rules without one of their own.
+    pub(crate) fn strike_api(
+        &mut self,
+        method: &str,
+        path: &str,
+        order: impl FnOnce() -> Option<String>,
+        seed: u64,
+    ) -> Strike {
+        if self.api.is_empty() {
             return Strike::default();
-        };
-        rule.times -= 1;
-        let strike = Strike { fault: rule.fault, latency_ms: rule.latency_ms.unwrap_or(0) };
-        self.api.retain(|f| f.times > 0);
-        strike
-    }
-
-    /// What is wrong with this attempt, if anything.
-    pub(crate) fn strike_callback(&mut self, out_trade_no: &str) -> Option<RedeliverFault> {
-        let mut struck = None;
-        for rule in &mut self.callbacks {
-            if rule.times == Some(0) || rule.out_trade_no.as_deref().is_some_and(|no| no != out_trade_no) {
+        }
+        let order = order();
+        let call = thing(&[method, path, order.as_deref().unwrap_or_default()]);
+        for at in &mut self.api {
+            let (share, own) = (at.rule.share, at.rule.seed);
+            if at.rule.times == Some(0) || !at.rule.matches.fits(method, path, order.as_deref()) {
                 continue;
             }
-            let chosen = rule.share.is_none_or(|share| chance(rule.seed, rule.seen) < share);
-            rule.seen = rule.seen.wrapping_add(1);
+            if !at.takes(share, if own == 0 { seed } else { own }, call) {
+                continue;
+            }
+            at.rule.times = at.rule.times.map(|n| n.saturating_sub(1));
+            let strike = Strike { fault: at.rule.fault, latency_ms: at.rule.latency_ms.unwrap_or(0) };
+            self.api.retain(|at| at.rule.times != Some(0));
+            return strike;
+        }
+        Strike::default()
+    }
+
+    /// What is wrong with this attempt, if anything. `about` is the number of what it tells of: an order's or a refund's.
+    pub(crate) fn strike_callback(
+        &mut self,
+        out_trade_no: &str,
+        event_type: &str,
+        about: &str,
+        seed: u64,
+    ) -> Option<RedeliverFault> {
+        let told = thing(&[event_type, about]);
+        let mut struck = None;
+        for at in &mut self.callbacks {
+            let (share, own) = (at.rule.share, at.rule.seed);
+            if at.rule.times == Some(0) || at.rule.out_trade_no.as_deref().is_some_and(|no| no != out_trade_no) {
+                continue;
+            }
+            let chosen = at.takes(share, if own == 0 { seed } else { own }, told);
+            at.rule.seen = at.rule.seen.wrapping_add(1);
             if chosen {
-                rule.times = rule.times.map(|n| n.saturating_sub(1));
-                struck = Some(rule.fault);
+                at.rule.times = at.rule.times.map(|n| n.saturating_sub(1));
+                struck = Some(at.rule.fault);
                 break;
             }
         }
-        self.callbacks.retain(|rule| rule.times != Some(0));
+        self.callbacks.retain(|at| at.rule.times != Some(0));
         struck
     }
 }
@@ -209,12 +351,13 @@ mod tests {
         let mut faults = Faults::default();
         let rule = r#"[{"match":{"method":"post","path":"/v3/pay/*"},"times":2,"fault":"http_500","latency_ms":5}]"#;
         faults.set_api(serde_json::from_str(rule).unwrap()).unwrap();
-        assert_eq!(faults.strike_api("GET", "/v3/pay/x"), Strike::default());
-        assert_eq!(faults.strike_api("POST", "/v3/certificates"), Strike::default());
+        let strike = |faults: &mut Faults, method: &str, path: &str| faults.strike_api(method, path, || None, 0);
+        assert_eq!(strike(&mut faults, "GET", "/v3/pay/x"), Strike::default());
+        assert_eq!(strike(&mut faults, "POST", "/v3/certificates"), Strike::default());
         for _ in 0..2 {
-            assert_eq!(faults.strike_api("POST", "/v3/pay/x").fault, Some(ApiFaultKind::Http500));
+            assert_eq!(strike(&mut faults, "POST", "/v3/pay/x").fault, Some(ApiFaultKind::Http500));
         }
-        assert_eq!(faults.strike_api("POST", "/v3/pay/x"), Strike::default());
+        assert_eq!(strike(&mut faults, "POST", "/v3/pay/x"), Strike::default());
         assert!(faults.api().is_empty());
     }
 
@@ -231,10 +374,18 @@ mod tests {
                 seen: 0,
             };
             faults.set_callbacks(vec![rule]).unwrap();
-            (0..1_000).map(|_| faults.strike_callback("A").is_some()).collect::<Vec<_>>()
+            let number = |n: i32| format!("ORDER{n}");
+            // whatever the order in which they come
+            let mut struck: Vec<(i32, bool)> = (0..1_000)
+                .map(|n| if seed % 2 == 0 { 999 - n } else { n })
+                .map(|n| (n, faults.strike_callback(&number(n), "REFUND.SUCCESS", &number(n), 0).is_some()))
+                .collect();
+            struck.sort_unstable();
+            struck.into_iter().map(|(_, s)| s).collect::<Vec<_>>()
         };
         let struck = run(7).iter().filter(|s| **s).count();
         assert_eq!(run(7), run(7));
+        assert_eq!(run(8), run(8));
         assert_ne!(run(7), run(8));
         assert!((230..370).contains(&struck), "{struck}");
     }
@@ -251,8 +402,8 @@ mod tests {
             seen: 0,
         };
         faults.set_callbacks(vec![rule]).unwrap();
-        assert_eq!(faults.strike_callback("B"), None);
-        assert_eq!(faults.strike_callback("A"), Some(RedeliverFault::WrongSerial));
-        assert_eq!(faults.strike_callback("A"), None);
+        assert_eq!(faults.strike_callback("B", "TRANSACTION.SUCCESS", "B", 0), None);
+        assert_eq!(faults.strike_callback("A", "TRANSACTION.SUCCESS", "A", 0), Some(RedeliverFault::WrongSerial));
+        assert_eq!(faults.strike_callback("A", "TRANSACTION.SUCCESS", "A", 0), None);
     }
 }

@@ -1,5 +1,7 @@
 //! Journeys over real HTTP with the merchant's side of `wechatpay`: what works here works against WeChat Pay.
 
+mod chaos;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};

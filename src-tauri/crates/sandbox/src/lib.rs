@@ -35,7 +35,7 @@ pub use keyring::KeyringError;
 pub use proxy::ProxyError;
 pub use sandbox::{Options, Sandbox, SandboxError, start};
 pub use store::StoreError;
-pub use switches::{ChangedParameters, KeyMode, NoCertificates, RefundOutcome, Switches};
+pub use switches::{ChangedParameters, KeyMode, MerchantCertificate, NoCertificates, RefundOutcome, Switches};
 pub use views::{
     AttemptView, ClockView, ControlError, Credentials, NotificationView, PayCommand, PayOutcome, PayParamsVerdict,
     PhoneOrder, RequestView, SandboxEvent,

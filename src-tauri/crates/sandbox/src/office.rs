@@ -2,6 +2,7 @@
 //! comes back with a commit to wait for; nothing here touches a socket.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use guitai_door::Request;
@@ -11,7 +12,7 @@ use wechatpay::ids::Openid;
 use wechatpay::notification::{self, Envelope};
 use wechatpay::time::{Timestamp, beijing};
 
-use crate::clock::{self, Clock, Millis, instant};
+use crate::clock::{Clock, Lots, Millis, instant};
 use crate::faults::{ApiFault, CallbackFault, Faults, RedeliverFault, Strike};
 use crate::gateway::{self, BillFiles, Books, Caller, Granted, LoginCodes, Refused, Route, Traffic};
 use crate::keyring::{Keyring, Merchant};
@@ -22,6 +23,10 @@ use crate::views::{ControlError, PayCommand, PayOutcome, RequestView, SandboxEve
 
 /// Requests kept for the window.
 const MOST_REQUESTS: usize = 500;
+/// How much later than due a late notification goes out.
+const LATE: Millis = 5 * 60_000;
+/// A payment that is to be told after a refund is told after this long all the same.
+const PATIENCE_FOR_A_REFUND: Millis = 86_400_000;
 /// Events that a slow listener may lag behind.
 const EVENTS: usize = 1_024;
 
@@ -35,6 +40,18 @@ struct Desk {
     store: Store,
 }
 
+/// What a notification tells, and to whom.
+struct Told<'a> {
+    mchid: &'a str,
+    /// event_type, summary, original_type.
+    event: (&'static str, &'static str, &'static str),
+    out_trade_no: &'a str,
+    /// The number of the order or of the refund.
+    about: &'a str,
+    url: &'a str,
+    by_public_key: bool,
+}
+
 /// See the module.
 pub(crate) struct Office {
     pub(crate) keyring: Keyring,
@@ -42,6 +59,8 @@ pub(crate) struct Office {
     switches: RwLock<Arc<Switches>>,
     desk: Mutex<Desk>,
     log: Mutex<(u64, VecDeque<RequestView>)>,
+    /// Answers so far, for Request-IDs that come from a seed.
+    answers: AtomicU64,
     news: broadcast::Sender<SandboxEvent>,
     /// Rung when something may be due sooner than was thought.
     pub(crate) bell: Notify,
@@ -51,9 +70,12 @@ impl Office {
     /// Goes on where the store says it was.
     pub(crate) fn open(keyring: Keyring, store: Store, kept: &Kept) -> Office {
         let clock = Clock::ahead_by(kept.ahead);
-        let switches = kept.switches.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        let switches: Switches =
+            kept.switches.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        let mut ledger = Ledger::restore(kept, clock.business());
+        ledger.lots = Lots::of(switches.seed);
         let desk = Desk {
-            ledger: Ledger::restore(kept, clock.business()),
+            ledger,
             faults: Faults::default(),
             files: BillFiles::default(),
             logins: LoginCodes::default(),
@@ -66,6 +88,7 @@ impl Office {
             switches: RwLock::new(Arc::new(switches)),
             desk: Mutex::new(desk),
             log: Mutex::default(),
+            answers: AtomicU64::new(0),
             news: broadcast::Sender::new(EVENTS),
             bell: Notify::new(),
         }
@@ -84,9 +107,13 @@ impl Office {
     /// Changes switches.
     pub(crate) fn set_switches(&self, patch: &Value) -> Result<(Arc<Switches>, Commit), ControlError> {
         let refused = |message: String| ControlError::new(400, "INVALID_SWITCHES", message);
-        let desk = self.desk();
+        let mut desk = self.desk();
         let changed = Arc::new(self.switches().changed_by(patch).map_err(refused)?);
         let text = serde_json::to_string(&*changed).map_err(|e| refused(e.to_string()))?;
+        if self.switches().seed != changed.seed {
+            self.answers.store(0, Ordering::SeqCst);
+        }
+        desk.ledger.lots = Lots::of(changed.seed);
         *self.switches.write().unwrap_or_else(PoisonError::into_inner) = changed.clone();
         let commit = desk.store.write(vec![Row::Switches(text)]);
         drop(desk);
@@ -141,18 +168,40 @@ impl Office {
         })
     }
 
-    /// The fault that strikes this call, if any.
-    pub(crate) fn strike_api(&self, method: &str, path: &str) -> Strike {
-        self.desk().faults.strike_api(method, path)
+    /// The fault that strikes this call, if any; `order` finds the order that it is about.
+    pub(crate) fn strike_api(&self, method: &str, path: &str, order: impl FnOnce() -> Option<String>) -> Strike {
+        let seed = self.switches().seed.unwrap_or(0);
+        self.desk().faults.strike_api(method, path, order, seed)
     }
 
-    /// The fault that strikes this attempt of the ladder, if any.
-    pub(crate) fn strike_callback(&self, out_trade_no: &str) -> Option<RedeliverFault> {
-        self.desk().faults.strike_callback(out_trade_no)
+    /// The fault that strikes this attempt of the ladder, if any. One that puts the attempt off has done so: then there is no
+    /// attempt now (`None` outside).
+    pub(crate) fn strike_callback(&self, notice: &Notice, due: Millis) -> Option<Option<RedeliverFault>> {
+        let seed = self.switches().seed.unwrap_or(0);
+        let (fault, _) = self.change(|desk| {
+            let (number, event) = (&notice.out_trade_no, &notice.event_type);
+            let fault = desk.faults.strike_callback(number, event, &notice.about, seed);
+            match fault {
+                Some(RedeliverFault::Late) => desk.ledger.put_off(&notice.id, due.saturating_add(LATE), false),
+                Some(RedeliverFault::OutOfOrder) if event.starts_with("TRANSACTION.") => {
+                    desk.ledger.put_off(&notice.id, due.saturating_add(PATIENCE_FOR_A_REFUND), true);
+                }
+                Some(RedeliverFault::OutOfOrder) => return Some(None),
+                other => return Some(other),
+            }
+            None
+        });
+        fault
+    }
+
+    /// The hex digits in the Request-ID of the next answer.
+    pub(crate) fn next_request_id(&self) -> String {
+        let nth = self.answers.fetch_add(1, Ordering::SeqCst).to_string();
+        Lots::of(self.switches().seed).hex(42, &["request", &nth]).to_ascii_uppercase()
     }
 
     pub(crate) fn api_faults(&self) -> Vec<ApiFault> {
-        self.desk().faults.api().to_vec()
+        self.desk().faults.api()
     }
 
     pub(crate) fn set_api_faults(&self, faults: Vec<ApiFault>) -> Result<Vec<ApiFault>, ControlError> {
@@ -163,7 +212,7 @@ impl Office {
     }
 
     pub(crate) fn callback_faults(&self) -> Vec<CallbackFault> {
-        self.desk().faults.callbacks().to_vec()
+        self.desk().faults.callbacks()
     }
 
     pub(crate) fn set_callback_faults(&self, faults: Vec<CallbackFault>) -> Result<Vec<CallbackFault>, ControlError> {
@@ -229,7 +278,8 @@ impl Office {
         };
         if command.outcome == PayOutcome::Success && command.notify != Some(false) {
             let event = ("TRANSACTION.SUCCESS", "支付成功", "transaction");
-            let notice = self.notice(&mchid, event, (&number, &url, by_public_key), &object, now);
+            let about = Told { mchid: &mchid, event, out_trade_no: &number, about: &number, url: &url, by_public_key };
+            let notice = self.notice(ledger, &about, &object, now);
             self.post(ledger, notice, switches, now);
         }
         Ok((object, number))
@@ -263,38 +313,38 @@ impl Office {
     }
 
     /// Writes and seals a notification.
-    fn notice(
-        &self,
-        mchid: &str,
-        event: (&str, &str, &str),
-        order: (&str, &str, bool),
-        content: &Value,
-        now: Millis,
-    ) -> Option<Notice> {
-        let merchant = self.keyring.by_mchid(mchid)?;
-        let id = clock::uuid();
+    fn notice(&self, ledger: &Ledger, told: &Told<'_>, content: &Value, now: Millis) -> Option<Notice> {
+        let merchant = self.keyring.by_mchid(told.mchid)?;
+        // The same thing may be told twice, a refund that was closed and taken up again for one.
+        let (id, what) = (0_u32..1_000).find_map(|nth| {
+            let what = [told.event.0.to_owned(), told.mchid.to_owned(), told.about.to_owned(), nth.to_string()];
+            let id = ledger.lots.uuid(&what.each_ref().map(String::as_str));
+            ledger.notice(&id).is_none().then_some((id, what))
+        })?;
+        let nonce = ledger.lots.seal_nonce(&what.each_ref().map(String::as_str));
         let envelope = Envelope {
             id: &id,
             create_time: &beijing(instant(now)),
-            event_type: event.0,
-            summary: event.1,
-            original_type: event.2,
+            event_type: told.event.0,
+            summary: told.event.1,
+            original_type: told.event.2,
         };
-        let body =
-            notification::write(envelope, &merchant.api_v3_key, &clock::seal_nonce(), content.to_string().as_bytes());
+        let body = notification::write(envelope, &merchant.api_v3_key, &nonce, content.to_string().as_bytes());
         Some(Notice {
             seq: 0,
-            mchid: mchid.to_owned(),
-            event_type: event.0.to_owned(),
-            out_trade_no: order.0.to_owned(),
-            url: order.1.to_owned(),
+            mchid: told.mchid.to_owned(),
+            event_type: told.event.0.to_owned(),
+            out_trade_no: told.out_trade_no.to_owned(),
+            about: told.about.to_owned(),
+            url: told.url.to_owned(),
             body: String::from_utf8_lossy(&body).into_owned(),
-            by_public_key: order.2,
+            by_public_key: told.by_public_key,
             created: now,
             state: NoticeState::Pending,
             attempts: Vec::new(),
             step: 0,
             next_attempt_at: None,
+            held_back: false,
             id,
         })
     }
@@ -333,8 +383,15 @@ impl Office {
             Status::Closed => ("REFUND.CLOSED", "退款关闭", "refund"),
             Status::Processing => return,
         };
-        let of = (refund.out_trade_no.as_str(), url.as_str(), refund.by_public_key);
-        let notice = self.notice(&refund.mchid, event, of, &Refund::notice(&refund), at);
+        let told = Told {
+            mchid: &refund.mchid,
+            event,
+            out_trade_no: &refund.out_trade_no,
+            about: &refund.out_refund_no,
+            url: &url,
+            by_public_key: refund.by_public_key,
+        };
+        let notice = self.notice(ledger, &told, &Refund::notice(&refund), at);
         self.post(ledger, notice, switches, at);
     }
 
@@ -378,6 +435,7 @@ impl Office {
             desk.files = BillFiles::default();
             desk.traffic = Traffic::default();
         });
+        self.answers.store(0, Ordering::SeqCst);
         self.log.lock().unwrap_or_else(PoisonError::into_inner).1.clear();
         self.tell(SandboxEvent::Reset);
         commit

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use wechatpay::message;
+use wechatpay::keys::ApiV3Key;
 use wechatpay::sign::SCHEME;
+use wechatpay::{message, seal};
 
 use crate::answer::{sign, sign_wrongly};
 use crate::clock::{self, Clock};
@@ -26,6 +28,8 @@ const MOST_READ: usize = 64 * 1024;
 const HANDS: usize = 64;
 /// Nothing due: look again after this long all the same.
 const LONG: Duration = Duration::from_secs(3_600);
+/// A late attempt on demand waits this long.
+const LATE_ON_DEMAND: Duration = Duration::from_secs(2);
 /// A stale attempt is signed this long ago.
 const STALE_SECONDS: i64 = 600;
 
@@ -71,12 +75,16 @@ impl Postman {
             }
             for (at, notice) in due {
                 let Ok(hand) = hands.clone().acquire_owned().await else { return };
+                // Here and not in the task: the next so many are the next so many that fall due.
+                let Some(fault) = office.strike_callback(&notice, at) else { continue };
                 let (office, postman) = (office.clone(), self.clone());
                 deliveries.spawn(async move {
-                    let fault = office.strike_callback(&notice.out_trade_no);
-                    let mut attempt = postman.deliver(&office, &notice, fault).await;
+                    let (mut attempt, more) = postman.attempt(&office, &notice, fault).await;
                     attempt.at = at;
                     let _ = office.end_attempt(&notice.id, attempt, at).wait().await;
+                    if let Some(again) = more {
+                        let _ = office.note_attempt(&notice.id, again).wait().await;
+                    }
                     drop(hand);
                 });
             }
@@ -91,24 +99,45 @@ impl Postman {
         }
     }
 
-    /// One attempt outside the ladder; `duplicate` makes two at once. All are on record when this returns.
+    /// One attempt outside the ladder; `duplicate` and `repeated` make two. All are on record when this returns.
     pub(crate) async fn redeliver(&self, office: &Office, notice: &Notice, fault: Option<RedeliverFault>) -> Attempt {
+        if fault == Some(RedeliverFault::Late) {
+            tokio::time::sleep(LATE_ON_DEMAND).await;
+        }
+        let (first, more) = self.attempt(office, notice, fault).await;
+        for attempt in std::iter::once(first.clone()).chain(more) {
+            let _ = office.note_attempt(&notice.id, attempt).wait().await;
+        }
+        first
+    }
+
+    /// An attempt, and the one that a fault makes besides.
+    async fn attempt(
+        &self,
+        office: &Office,
+        notice: &Notice,
+        fault: Option<RedeliverFault>,
+    ) -> (Attempt, Option<Attempt>) {
         let first = self.deliver(office, notice, fault);
-        if fault == Some(RedeliverFault::Duplicate) {
-            let (first, second) = tokio::join!(first, self.deliver(office, notice, fault));
-            let _ = office.note_attempt(&notice.id, first.clone()).wait().await;
-            let _ = office.note_attempt(&notice.id, second).wait().await;
-            first
-        } else {
-            let attempt = first.await;
-            let _ = office.note_attempt(&notice.id, attempt.clone()).wait().await;
-            attempt
+        match fault {
+            Some(RedeliverFault::Duplicate) => {
+                let (first, second) = tokio::join!(first, self.deliver(office, notice, fault));
+                (first, Some(second))
+            }
+            Some(RedeliverFault::Repeated) => {
+                let first = first.await;
+                (first, Some(self.deliver(office, notice, fault).await))
+            }
+            _ => (first.await, None),
         }
     }
 
     async fn deliver(&self, office: &Office, notice: &Notice, fault: Option<RedeliverFault>) -> Attempt {
         let at = office.clock.business();
         let failed = |error: String| Attempt { at, status: None, latency_ms: 0, error: Some(error), fault };
+        if fault == Some(RedeliverFault::Lost) {
+            return failed("lost on the way, on purpose".to_owned());
+        }
         let Some((headers, body)) = signed(office, notice, fault) else {
             return failed("the merchant has no key to sign with".to_owned());
         };
@@ -174,6 +203,9 @@ fn signed(office: &Office, notice: &Notice, fault: Option<RedeliverFault>) -> Op
     let with = key_for(notice, &office.switches());
     let body = match fault {
         Some(RedeliverFault::TamperedCiphertext) => tampered(&notice.body),
+        Some(RedeliverFault::WrongAmount | RedeliverFault::WrongAppid | RedeliverFault::WrongMchid) => {
+            falsified(&notice.body, &merchant.api_v3_key, fault).unwrap_or_else(|| notice.body.clone())
+        }
         _ => notice.body.clone(),
     };
     let age = if fault == Some(RedeliverFault::StaleTimestamp) { STALE_SECONDS } else { 0 };
@@ -206,13 +238,41 @@ fn signed(office: &Office, notice: &Notice, fault: Option<RedeliverFault>) -> Op
     ] {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_str(value).ok()?);
     }
+    let body = match fault {
+        Some(RedeliverFault::Truncated) => body.chars().take(body.chars().count() / 2).collect(),
+        _ => body,
+    };
     Some((headers, body))
+}
+
+/// The body with another amount, appid or mchid inside, sealed again.
+fn falsified(body: &str, key: &ApiV3Key, fault: Option<RedeliverFault>) -> Option<String> {
+    let mut outer: Value = serde_json::from_str(body).ok()?;
+    let resource = outer.get_mut("resource")?;
+    let text = |resource: &Value, name: &str| Some(resource.get(name)?.as_str()?.to_owned());
+    let (nonce, aad) = (text(resource, "nonce")?, text(resource, "associated_data")?);
+    let plain = seal::open(key, nonce.as_bytes(), aad.as_bytes(), &text(resource, "ciphertext")?).ok()?;
+    let mut content: Value = serde_json::from_slice(&plain).ok()?;
+    match fault {
+        Some(RedeliverFault::WrongAmount) => {
+            let total = content.pointer_mut("/amount/total")?;
+            *total = json!(total.as_i64()?.saturating_add(1));
+        }
+        Some(RedeliverFault::WrongAppid) if content.get("appid").is_none() => return None,
+        Some(RedeliverFault::WrongAppid) => *content.get_mut("appid")? = json!("wx0000000000000000"),
+        _ => *content.get_mut("mchid")? = json!("1900000000"),
+    }
+    // Another text under the same key wants another nonce.
+    let nonce = clock::seal_nonce();
+    *resource.get_mut("ciphertext")? = json!(seal::seal(key, &nonce, aad.as_bytes(), content.to_string().as_bytes()));
+    *resource.get_mut("nonce")? = json!(String::from_utf8_lossy(&nonce));
+    Some(outer.to_string())
 }
 
 /// The body with one byte of the ciphertext flipped: still base64, still JSON.
 fn tampered(body: &str) -> String {
-    let Ok(mut value) = serde_json::from_str::<serde_json::Value>(body) else { return body.to_owned() };
-    if let Some(serde_json::Value::String(text)) = value.pointer_mut("/resource/ciphertext") {
+    let Ok(mut value) = serde_json::from_str::<Value>(body) else { return body.to_owned() };
+    if let Some(Value::String(text)) = value.pointer_mut("/resource/ciphertext") {
         let flipped = if text.starts_with('A') { 'B' } else { 'A' };
         *text = std::iter::once(flipped).chain(text.chars().skip(1)).collect();
     }

@@ -31,7 +31,7 @@ pub(crate) async fn serve(control: Control, request: Request) -> Answer {
         return if is_local(&request) { controls::serve(&control, &request).await } else { Answer::empty(403) };
     }
     let begun = Instant::now();
-    let strike = control.office.strike_api(&request.method, request.path());
+    let strike = control.office.strike_api(&request.method, request.path(), || order_of(&request));
     let mut outcome = gateway(&control.office, &request, strike).await;
     if strike.latency_ms > 0 {
         tokio::time::sleep(Duration::from_millis(u64::from(strike.latency_ms))).await;
@@ -101,7 +101,8 @@ async fn gateway(office: &Office, request: &Request, strike: Strike) -> Outcome 
     let english = request.header("Accept-Language").is_some_and(|v| v.trim().to_ascii_lowercase().starts_with("en"));
     let language = if english { "en" } else { "zh-CN" };
     let mut trace = Trace::default();
-    let answered = answer_to(office, request, strike, language, &mut trace).await;
+    let id = office.next_request_id();
+    let answered = answer_to(office, request, strike, language, &id, &mut trace).await;
     match answered {
         Ok(answer) => {
             let verdict = strike.fault.map_or("accepted", |fault| match fault {
@@ -114,7 +115,7 @@ async fn gateway(office: &Office, request: &Request, strike: Strike) -> Outcome 
         Err(refused) => {
             let diagnosis = crate::diagnosis::of(office, request, &refused, &trace).await;
             let body = refused.body(english, office.switches().old_codes);
-            let mut answer = answer::refused(&refused, body, language);
+            let mut answer = answer::refused(&refused, body, language, &id);
             if let (Answer::Full { headers, .. }, Some(diagnosis)) = (&mut answer, &diagnosis) {
                 headers.push(("X-Guitai-Diagnosis".to_owned(), diagnosis.clone()));
             }
@@ -129,26 +130,28 @@ async fn answer_to(
     request: &Request,
     strike: Strike,
     language: &str,
+    id: &str,
     trace: &mut Trace,
 ) -> Result<Answer, Refused> {
     let route = Route::find(&request.method, request.path())?;
-    match strike.fault {
-        Some(ApiFaultKind::Http500) => return Err(Refused::bare(500)),
-        Some(ApiFaultKind::FrequencyLimited) => return Err(Refused::frequency()),
-        Some(ApiFaultKind::SystemError) => return Err(Refused::system_error()),
-        _ => {}
-    }
+    let struck = strike.fault.and_then(|fault| Refused::by_fault(fault, request.path()));
     if route == Route::Login {
+        if let Some(refused) = struck {
+            return crate::gateway::login_refused(refused).map(answer::plain);
+        }
         return Ok(match office.login(request) {
             crate::gateway::Granted::Plain(body) => answer::plain(body),
             _ => Answer::empty(404),
         });
     }
+    if let Some(refused) = struck {
+        return Err(refused);
+    }
     let wall = Timestamp::try_from(request.received_at).unwrap_or_else(|_| Clock::wall());
     let front = Route::front(request.path());
     let caller = authenticate(request, front, &office.keyring, &office.switches(), wall, trace)?;
     let (decided, commit) = office.decide(&route, request, &caller, wall);
-    let answer = decided.map(|granted| answer::granted(granted, &caller, language, strike.fault));
+    let answer = decided.map(|granted| answer::granted(granted, &caller, language, id, strike.fault));
     commit.wait().await.map_err(|_| Refused::system_error())?;
     answer
 }

@@ -53,6 +53,23 @@ pub enum NoCertificates {
     EmptyList,
 }
 
+/// What the gateway makes of the certificate whose key signs the merchant's requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, Type)]
+#[serde(rename_all = "snake_case")]
+pub enum MerchantCertificate {
+    /// It is good.
+    #[default]
+    Valid,
+    /// The merchant never applied for one.
+    None,
+    /// It has expired.
+    Expired,
+    /// It was revoked.
+    Revoked,
+    /// Another one took its place.
+    Replaced,
+}
+
 /// Every switch of the sandbox: `GET|POST /_sandbox/switches`. A POST names only what changes; unknown names are refused.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Type)]
 #[serde(default, deny_unknown_fields)]
@@ -85,6 +102,12 @@ pub struct Switches {
     pub not_enough: bool,
     /// Codes as they were spelt before 2024 (`ORDERNOTEXIST`, `SYSTEMERROR`, …).
     pub old_codes: bool,
+    /// The merchant's API certificate as the gateway sees it.
+    pub merchant_certificate: MerchantCertificate,
+    /// Identifiers (prepay_id, transaction_id, refund_id, notification ids, Request-IDs) and the shares of faults come from
+    /// this number instead of chance: the same orders get the same ones again.
+    #[specta(type = Option<u32>)]
+    pub seed: Option<u64>,
     /// The merchant never set an APIv3 key: every request is refused, and no notification is sent.
     pub api_v3_key_unset: bool,
 }
@@ -105,6 +128,8 @@ impl Default for Switches {
             refund_interval: false,
             not_enough: false,
             old_codes: false,
+            merchant_certificate: MerchantCertificate::default(),
+            seed: None,
             api_v3_key_unset: false,
         }
     }

@@ -13,7 +13,7 @@ use wechatpay::time::Timestamp;
 
 use super::refused::Refused;
 use crate::keyring::{Keyring, Merchant};
-use crate::switches::{KeyMode, Switches};
+use crate::switches::{KeyMode, MerchantCertificate, Switches};
 
 /// Seconds that a request's time stamp may be off, either way.
 const FRESH_SECONDS: u64 = 300;
@@ -116,11 +116,26 @@ pub(crate) fn authenticate(
     if switches.api_v3_key_unset {
         return Err(Refused::sign("商户未设置APIv3密钥。", "The merchant has set no APIv3 key"));
     }
+    if switches.merchant_certificate == MerchantCertificate::None {
+        return Err(Refused::sign("商户未申请过证书。", "The merchant has applied for no certificate"));
+    }
     if !merchant.serial.eq_ignore_ascii_case(&authorization.serial_no) {
         return Err(unknown());
     }
-    if now > merchant.certificate_not_after {
-        return Err(Refused::sign("商户证书已过期。", "The merchant certificate has expired"));
+    match switches.merchant_certificate {
+        MerchantCertificate::Revoked => {
+            return Err(Refused::sign("商户证书已作废。", "The merchant certificate was revoked"));
+        }
+        MerchantCertificate::Replaced => {
+            return Err(Refused::sign(
+                "已更换证书，请使用新证书",
+                "The merchant certificate was replaced, use the new one",
+            ));
+        }
+        state if state == MerchantCertificate::Expired || now > merchant.certificate_not_after => {
+            return Err(Refused::sign("商户证书已过期。", "The merchant certificate has expired"));
+        }
+        _ => {}
     }
     let raw = STANDARD.decode(&authorization.signature).unwrap_or_default();
     if !merchant.certificate_key.verify(&sent, &raw) {

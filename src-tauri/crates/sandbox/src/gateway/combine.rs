@@ -102,6 +102,7 @@ pub(super) fn prepay(
         device_id,
         by_public_key: caller.by_public_key,
         tickets: Vec::new(),
+        placed: 0,
         parts: Vec::new(),
     };
     let ticket =

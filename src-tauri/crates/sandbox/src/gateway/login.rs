@@ -9,7 +9,7 @@ use guitai_door::Request;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::{Books, Granted, query_value};
+use super::{Books, Granted, Refused, query_value};
 use crate::clock;
 use crate::keyring::Merchant;
 
@@ -72,6 +72,17 @@ pub(super) fn gave_out(merchant: &Merchant, openid: &str) -> bool {
 /// Trades a code.
 pub(super) fn jscode2session(request: &Request, books: &mut Books<'_>) -> Granted {
     Granted::Plain(answer(request, books).unwrap_or_else(|error| error).to_string().into_bytes())
+}
+
+/// The same, struck by a fault: 200 with the number of that mishap.
+pub(super) fn struck(refused: Refused) -> Result<Vec<u8>, Refused> {
+    let (code, text) = match refused.code {
+        "SYSTEM_ERROR" => (-1, "system error".to_owned()),
+        "FREQUENCY_LIMITED" => (45_011, "api minute-quota reach limit mustslower retry next minute".to_owned()),
+        "RULE_LIMIT" => (40_226, "code blocked".to_owned()),
+        _ => return Err(refused),
+    };
+    Ok(json!({ "errcode": code, "errmsg": text }).to_string().into_bytes())
 }
 
 fn answer(request: &Request, books: &mut Books<'_>) -> Result<Value, Value> {

@@ -185,6 +185,11 @@ pub(crate) fn login(request: &Request, books: &mut Books<'_>) -> Granted {
     login::jscode2session(request, books)
 }
 
+/// What `jscode2session` says where a fault of the gateway strikes it: its own numbers, or what can't be said in them.
+pub(crate) fn login_refused(refused: Refused) -> Result<Vec<u8>, Refused> {
+    login::struck(refused)
+}
+
 /// Who asked how often, and which nonces were used: for the strict switches only.
 #[derive(Debug, Default)]
 pub(crate) struct Traffic {

@@ -3,6 +3,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::faults::ApiFaultKind;
+
 /// The number in a Request-ID when nothing better is known (a live sample).
 const SOME_INNER: u32 = 268_578_704;
 
@@ -68,6 +70,54 @@ impl Refused {
 
     pub(crate) fn frequency() -> Refused {
         Refused::new(429, "FREQUENCY_LIMITED", "请求频率超过限制", "Too many requests")
+    }
+
+    /// The refusal that a fault stands for; `None`: the fault does something else than refuse.
+    pub(crate) fn by_fault(fault: ApiFaultKind, path: &str) -> Option<Refused> {
+        use ApiFaultKind as Fault;
+        let new = Refused::new;
+        Some(match fault {
+            Fault::Http500 => Refused::bare(500),
+            Fault::FrequencyLimited => Refused::frequency(),
+            Fault::SystemError => Refused::system_error(),
+            Fault::UserPaying => new(202, "USERPAYING", "用户支付中，请稍候", "The payer is paying"),
+            Fault::StatementCreating => new(400, "STATEMENT_CREATING", "账单生成中", "The bill is being made"),
+            Fault::MchNotExists => {
+                let status = if path.starts_with("/v3/refund/") { 404 } else { 400 };
+                new(status, "MCH_NOT_EXISTS", "商户号不存在", "The mchid does not exist")
+            }
+            Fault::NoAuth => new(
+                403,
+                "NO_AUTH",
+                "商户号该产品权限未开通，请前往商户平台>产品中心检查后重试",
+                "The product is not open to the merchant, see the product centre of the merchant platform",
+            ),
+            Fault::AccountError => {
+                new(403, "ACCOUNT_ERROR", "账号异常", "The account is abnormal").with_inner(268_443_715)
+            }
+            Fault::RuleLimit => {
+                new(403, "RULE_LIMIT", "业务规则限制", "A business rule forbids it").with_inner(268_448_010)
+            }
+            Fault::TradeError => new(403, "TRADE_ERROR", "交易错误", "The trade can't be done").with_inner(268_449_641),
+            Fault::NotEnough => new(403, "NOT_ENOUGH", "余额不足", "The balance is not enough"),
+            Fault::UserAccountAbnormal => {
+                new(403, "USER_ACCOUNT_ABNORMAL", "用户账户异常", "The payer's account is closed or abnormal")
+            }
+            Fault::RateLimitExceeded => {
+                new(429, "RATELIMIT_EXCEEDED", "请求频率超过限制", "Too many requests").with_inner(268_447_840)
+            }
+            Fault::BankError => new(500, "BANKERROR", "银行系统异常", "The bank's system is abnormal"),
+            Fault::OpenidMismatch => {
+                new(500, "OPENID_MISMATCH", "openid和appid不匹配", "The openid is not one of this appid")
+            }
+            Fault::InvalidTransactionId => {
+                new(500, "INVALID_TRANSACTIONID", "无效的微信支付订单号", "The transaction_id is invalid")
+            }
+            Fault::ServiceUnavailable => {
+                new(503, "SERVICE_UNAVAILABLE", "服务不可用，请稍后重试", "The service is unavailable, try again later")
+            }
+            Fault::Timeout | Fault::ConnectionReset | Fault::UnsignedResponse | Fault::WrongSignature => return None,
+        })
     }
 
     pub(crate) fn order_unknown() -> Refused {

@@ -24,6 +24,9 @@ pub(crate) struct Combined {
     pub(crate) device_id: Option<String>,
     pub(crate) by_public_key: bool,
     pub(crate) tickets: Vec<Ticket>,
+    /// Times that it was asked for.
+    #[serde(default)]
+    pub(crate) placed: u32,
     /// Keys of its parts.
     pub(crate) parts: Vec<String>,
 }
@@ -87,7 +90,8 @@ impl Ledger {
                 self.put_order(order);
             }
         }
-        let ticket = Ticket::make(combined.product, now);
+        let ticket = Ticket::make(combined.product, now, self.lots, &key, combined.placed);
+        combined.placed = combined.placed.saturating_add(1);
         for old in self.combined.get(&key).map(Combined::tickets).unwrap_or_default() {
             self.tickets.remove(&old);
         }

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 
-use crate::clock::Millis;
+use crate::clock::{Lots, Millis};
 use crate::store::{Kept, Kind, Row};
 
 pub(crate) use bill::{BillKind, bill};
@@ -51,6 +51,10 @@ pub(crate) struct Ledger {
     /// Notifications that are being delivered at this moment.
     under_way: HashSet<String>,
     seq: u64,
+    /// Notifications that wait for a refund of their order to be told first.
+    held_back: HashSet<String>,
+    /// What identifiers are made of.
+    pub(crate) lots: Lots,
     /// Things planned so far: what is due at one instant happens in the order of planning.
     plans: u64,
     rows: Vec<Row>,
@@ -87,6 +91,9 @@ impl Ledger {
                         notice.next_attempt_at = Some(at.max(now));
                         ledger.plan(at.max(now), Due::Attempt(notice.id.clone()));
                     }
+                    if notice.held_back {
+                        ledger.held_back.insert(notice.id.clone());
+                    }
                     ledger.notice_seqs.insert(notice.id.clone(), notice.seq);
                     ledger.notices.insert(notice.seq, notice);
                 }),
@@ -106,7 +113,7 @@ impl Ledger {
     /// Forgets everything.
     pub(crate) fn reset(&mut self) {
         let seq = self.seq;
-        *self = Ledger { seq, plans: self.plans, rows: vec![Row::Clear], ..Ledger::default() };
+        *self = Ledger { seq, plans: self.plans, lots: self.lots, rows: vec![Row::Clear], ..Ledger::default() };
     }
 
     fn next_seq(&mut self) -> u64 {
@@ -144,7 +151,11 @@ impl Ledger {
             let ((at, _), due) = entry.remove_entry();
             match due {
                 Due::Settle(key) => settle(self, &key, at),
-                Due::Attempt(id) => attempts.push((at, id)),
+                // What was put off meanwhile has another plan.
+                Due::Attempt(id) if self.notice(&id).is_some_and(|n| n.next_attempt_at == Some(at)) => {
+                    attempts.push((at, id));
+                }
+                Due::Attempt(_) => {}
             }
         }
         attempts

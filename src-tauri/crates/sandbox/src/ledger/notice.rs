@@ -62,6 +62,9 @@ pub(crate) struct Notice {
     pub(crate) mchid: String,
     pub(crate) event_type: String,
     pub(crate) out_trade_no: String,
+    /// The number of what it tells of: an order's or a refund's.
+    #[serde(default)]
+    pub(crate) about: String,
     pub(crate) url: String,
     /// The sealed body, the same in every attempt.
     pub(crate) body: String,
@@ -73,6 +76,9 @@ pub(crate) struct Notice {
     pub(crate) step: usize,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) next_attempt_at: Option<Millis>,
+    /// Waits until a refund of its order was told.
+    #[serde(default)]
+    pub(crate) held_back: bool,
 }
 
 impl Ledger {
@@ -103,6 +109,34 @@ impl Ledger {
         self.under_way.insert(id.to_owned()).then_some(notice)
     }
 
+    /// Puts an attempt of the ladder off without taking a step; `for_refund`: until a refund of the order was told, if that is
+    /// sooner.
+    pub(crate) fn put_off(&mut self, id: &str, until: Millis, for_refund: bool) {
+        self.under_way.remove(id);
+        let changed = self.change_notice(id, |notice| {
+            notice.next_attempt_at = Some(until);
+            notice.held_back = for_refund;
+        });
+        if changed.is_some() {
+            self.plan(until, Due::Attempt(id.to_owned()));
+            if for_refund {
+                self.held_back.insert(id.to_owned());
+            }
+        }
+    }
+
+    /// A refund was told: what waited for that is due.
+    fn let_go(&mut self, mchid: &str, out_trade_no: &str, now: Millis) {
+        let of_order =
+            |n: &&Notice| n.mchid == mchid && n.out_trade_no == out_trade_no && !self.under_way.contains(&n.id);
+        let freed: Vec<String> =
+            self.held_back.iter().filter_map(|id| self.notice(id).filter(of_order).map(|n| n.id.clone())).collect();
+        for id in freed {
+            self.held_back.remove(&id);
+            self.put_off(&id, now, false);
+        }
+    }
+
     /// Records an attempt of the ladder that fell due at `due`: taken ends it, anything else plans the next step.
     pub(crate) fn end_attempt(&mut self, id: &str, attempt: Attempt, due: Millis) -> Option<NoticeState> {
         self.under_way.remove(id);
@@ -118,10 +152,17 @@ impl Ledger {
             } else {
                 notice.state = NoticeState::GaveUp;
             }
-            (notice.state, notice.next_attempt_at)
+            notice.held_back = false;
+            let told =
+                notice.event_type.starts_with("REFUND.").then(|| (notice.mchid.clone(), notice.out_trade_no.clone()));
+            (notice.state, notice.next_attempt_at, told)
         })?;
+        self.held_back.remove(id);
         if let Some(at) = next.1 {
             self.plan(at, Due::Attempt(id.to_owned()));
+        }
+        if let Some((mchid, out_trade_no)) = next.2.filter(|_| !self.held_back.is_empty()) {
+            self.let_go(&mchid, &out_trade_no, due);
         }
         Some(next.0)
     }
@@ -146,6 +187,7 @@ impl Ledger {
             let Some(seq) = done.or_else(|| self.notices.keys().next().copied()) else { return };
             if let Some(notice) = self.notices.remove(&seq) {
                 self.notice_seqs.remove(&notice.id);
+                self.held_back.remove(&notice.id);
                 self.rows.push(Row::Forget { kind: Kind::Notice, key: notice.id });
             }
         }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use wechatpay::time::beijing;
 
 use super::{Ledger, key};
-use crate::clock::{self, Millis, instant};
+use crate::clock::{Lots, Millis, instant};
 use crate::store::Kind;
 
 /// A prepay_id or code_url can be paid this long.
@@ -129,12 +129,15 @@ pub(crate) struct Ticket {
 }
 
 impl Ticket {
-    pub(crate) fn make(product: Product, now: Millis) -> Ticket {
+    /// The ticket of an order (by its key) that was placed `placed` times before.
+    pub(crate) fn make(product: Product, now: Millis, lots: Lots, key: &str, placed: u32) -> Ticket {
         let stamp = instant(now).to_zoned_datetime(jiff::tz::TimeZone::fixed(jiff::tz::Offset::constant(8)));
-        let code = || format!("weixin://wxpay/bizpayurl?pr={}", clock::alphanumeric(9));
+        let nth = placed.to_string();
+        let code = || format!("weixin://wxpay/bizpayurl?pr={}", lots.alphanumeric(9, &["code", key, &nth]));
+        let (six, sixteen) = (lots.digits(6, &["prepay", key, &nth]), lots.hex(16, &["prepay", key, &nth]));
         Ticket {
             // the live form: wx, ddHHmmss, 6 digits, 16 hex, 4 digits
-            prepay_id: format!("wx{}{}{}{}", stamp.strftime("%d%H%M%S"), clock::digits(6), clock::hex(16), "0000"),
+            prepay_id: format!("wx{}{six}{sixteen}0000", stamp.strftime("%d%H%M%S")),
             code_url: (product == Product::Native).then(code),
             at: now,
         }
@@ -146,7 +149,7 @@ impl Ticket {
             (Product::Native, Some(code_url)) => json!({ "code_url": code_url }),
             (Product::H5, _) => json!({ "h5_url": format!(
                 "https://wx.tenpay.com/cgi-bin/mmpayweb-bin/checkmweb?prepay_id={}&package={}",
-                self.prepay_id, clock::digits(10)) }),
+                self.prepay_id, Lots::of(Some(0)).digits(10, &[&self.prepay_id])) }),
             _ => json!({ "prepay_id": self.prepay_id }),
         }
     }
@@ -207,6 +210,9 @@ pub(crate) struct Order {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) deadline: Option<Millis>,
     pub(crate) tickets: Vec<Ticket>,
+    /// Times that it was asked for.
+    #[serde(default)]
+    pub(crate) placed: u32,
     pub(crate) state: State,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) paid: Option<Paid>,
@@ -238,6 +244,7 @@ impl Order {
             created: now,
             deadline,
             tickets: Vec::new(),
+            placed: 0,
             state: State::NotPay,
             paid: None,
             refunds: Vec::new(),
@@ -347,7 +354,8 @@ impl Ledger {
                 Order::new(draft, now, seq)
             }
         };
-        let ticket = Ticket::make(product, now);
+        let ticket = Ticket::make(product, now, self.lots, &key, order.placed);
+        order.placed = order.placed.saturating_add(1);
         order.by_public_key = by_public_key;
         for old in &mut order.tickets {
             // the older QR code stops working; older prepay ids live on
@@ -399,9 +407,13 @@ impl Ledger {
         let payer = openid.map(str::to_owned).or_else(|| order.openid.clone());
         let day = wechatpay::time::beijing_date(instant(now)).replace('-', "");
         let paid = Paid {
-            transaction_id: format!("4200{}{}{}", clock::digits(6), day, clock::digits(10)),
+            transaction_id: format!(
+                "4200{}{day}{}",
+                self.lots.digits(6, &["transaction", key]),
+                self.lots.digits(10, &["transaction", key])
+            ),
             at: now,
-            openid: payer.unwrap_or_else(|| format!("o{}", clock::alphanumeric(27))),
+            openid: payer.unwrap_or_else(|| format!("o{}", self.lots.alphanumeric(27, &["payer", key]))),
             bank_type: "OTHERS".to_owned(),
         };
         self.transactions.insert(paid.transaction_id.clone(), key.to_owned());

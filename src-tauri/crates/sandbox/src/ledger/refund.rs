@@ -6,7 +6,7 @@ use wechatpay::time::{beijing, beijing_date};
 
 use super::order::{Order, Turn};
 use super::{Due, Ledger, key};
-use crate::clock::{self, Millis, instant};
+use crate::clock::{Millis, instant};
 use crate::store::Kind;
 use crate::switches::RefundOutcome;
 
@@ -204,10 +204,12 @@ impl Ledger {
         }
         let (order_key, out_trade_no) = (order.key(), order.out_trade_no.clone());
         let day = beijing_date(instant(now)).replace('-', "");
+        let what = ["refund", &draft.mchid, &draft.out_refund_no];
+        let refund_id = format!("503{}{day}{}", self.lots.digits(8, &what), self.lots.digits(10, &what));
         let refund = Refund {
             seq: self.next_seq(),
             mchid: draft.mchid,
-            refund_id: format!("503{}{}{}", clock::digits(8), day, clock::digits(10)),
+            refund_id,
             out_refund_no: draft.out_refund_no,
             transaction_id: paid.transaction_id,
             out_trade_no,

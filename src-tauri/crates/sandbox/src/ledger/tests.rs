@@ -57,6 +57,8 @@ fn notice(id: &str) -> Notice {
         mchid: "1900000001".into(),
         event_type: "TRANSACTION.SUCCESS".into(),
         out_trade_no: "ORDER1".into(),
+        about: "ORDER1".into(),
+        held_back: false,
         url: "http://127.0.0.1:1/".into(),
         body: "{}".into(),
         by_public_key: false,
