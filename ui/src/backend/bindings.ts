@@ -203,8 +203,12 @@ export type Amount = {
 export type ApiFault = {
 	/**  For which requests. */
 	match?: FaultMatch,
-	/**  How many times it still strikes. */
-	times: number,
+	/**  How many times it still strikes; absent: no limit. */
+	times?: number | null,
+	/**  A share (0 to 1) of the requests, chosen by `seed`; absent: every one. */
+	share?: number | null,
+	/**  The same seed chooses the same requests; 0: the switch `seed`. */
+	seed?: number,
 	/**  What happens; absent: only the latency. */
 	fault?: ApiFaultKind | null,
 	/**  The answer is held back this long, 30,000 at most. */
@@ -226,7 +230,35 @@ export type ApiFaultKind =
 /**  The right answer without `Wechatpay-*` headers. */
 "unsigned_response" | 
 /**  The right answer under a signature that does not fit. */
-"wrong_signature";
+"wrong_signature" | 
+/**  202; in progress (an older answer, for payments that the payer is making). */
+"USERPAYING" | 
+/**  400; the bill is being made. */
+"STATEMENT_CREATING" | 
+/**  404 for refunds, else 400; no such merchant. */
+"MCH_NOT_EXISTS" | 
+/**  403; the product is not open to the merchant. */
+"NO_AUTH" | 
+/**  403; the merchant is suspended. */
+"ACCOUNT_ERROR" | 
+/**  403; a rule of the business forbids it. */
+"RULE_LIMIT" | 
+/**  403; the trade can't be done. */
+"TRADE_ERROR" | 
+/**  403; not enough money. */
+"NOT_ENOUGH" | 
+/**  403; the payer's account is closed or abnormal. */
+"USER_ACCOUNT_ABNORMAL" | 
+/**  429 under its general name. */
+"RATELIMIT_EXCEEDED" | 
+/**  500 as of before 2024. */
+"BANKERROR" | 
+/**  500 as of before 2024. */
+"OPENID_MISMATCH" | 
+/**  500 as of before 2024. */
+"INVALID_TRANSACTIONID" | 
+/**  503. */
+"SERVICE_UNAVAILABLE";
 
 /**  Sandbox, listener or merchants are not what they were; carries what they are now. */
 export type AppChanged = AppState;
@@ -865,6 +897,8 @@ export type FaultMatch = {
 	method?: string | null,
 	/**  The path, without the query; a `*` at its end matches any rest. */
 	path?: string | null,
+	/**  The order that the path or the body names. */
+	out_trade_no?: string | null,
 };
 
 /**  What the doctor found, as `guitai doctor` prints it. */
@@ -1187,6 +1221,19 @@ export type Merchant = {
 	/**  When it was added. */
 	created_at: string,
 };
+
+/**  What the gateway makes of the certificate whose key signs the merchant's requests. */
+export type MerchantCertificate = 
+/**  It is good. */
+"valid" | 
+/**  The merchant never applied for one. */
+"none" | 
+/**  It has expired. */
+"expired" | 
+/**  It was revoked. */
+"revoked" | 
+/**  Another one took its place. */
+"replaced";
 
 /**  Do a merchant's pieces belong together. */
 export type MerchantCheck = {
@@ -1566,7 +1613,23 @@ export type RedeliverFault =
 /**  `WECHATPAY/SIGNTEST/…` */
 "signature_probe" | 
 /**  Delivered twice at once. */
-"duplicate";
+"duplicate" | 
+/**  Delivered once more after it was answered. */
+"repeated" | 
+/**  Never sent; the ladder takes it for a failed attempt. */
+"lost" | 
+/**  Five minutes of business time later than it was due. (On demand: two seconds later.) */
+"late" | 
+/**  A payment that is told only after a refund of the same order was, or after a day. (On demand: at once.) */
+"out_of_order" | 
+/**  The second half of the body is missing, the signature is of the whole. */
+"truncated" | 
+/**  Validly signed and sealed, another `amount.total`. */
+"wrong_amount" | 
+/**  Validly signed and sealed, another `appid`. */
+"wrong_appid" | 
+/**  Validly signed and sealed, another `mchid`. */
+"wrong_mchid";
 
 /**  A refund. */
 export type Refund = {
@@ -2019,6 +2082,13 @@ export type Switches = {
 	not_enough?: boolean,
 	/**  Codes as they were spelt before 2024 (`ORDERNOTEXIST`, `SYSTEMERROR`, …). */
 	old_codes?: boolean,
+	/**  The merchant's API certificate as the gateway sees it. */
+	merchant_certificate?: MerchantCertificate,
+	/**
+	 *  Identifiers (prepay_id, transaction_id, refund_id, notification ids, Request-IDs) and the shares of faults come from
+	 *  this number instead of chance: the same orders get the same ones again.
+	 */
+	seed?: number | null,
 	/**  The merchant never set an APIv3 key: every request is refused, and no notification is sent. */
 	api_v3_key_unset?: boolean,
 };

@@ -23,6 +23,7 @@ const SENTENCES: &[(&str, &str)] = &[
     ("Merchant profile [default: the current one]", "商户 [默认: 当前商户]"),
     ("JSON on stdout: one document, or an object a line for commands that go on", "标准输出为 JSON：一个文档；持续运行的命令每行一个对象"),
     ("Port of the gateway; 0 takes any that is free", "网关端口；0 取任意空闲端口"),
+    ("Print every error of the gateway and how to provoke it, and serve nothing", "列出网关的每个错误及触发办法，不启动服务"),
     ("Port of the proxy that answers for WeChat Pay's own host names; 0 takes any that is free", "代理端口，代理以微信支付的域名应答；0 取任意空闲端口"),
     ("How many merchants, each with keys of its own", "商户个数，各有自己的密钥"),
     ("Port on 127.0.0.1; 0 takes any that is free", "127.0.0.1 上的端口；0 取任意空闲端口"),

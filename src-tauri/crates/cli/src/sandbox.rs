@@ -3,10 +3,11 @@
 use crate::Context;
 use crate::desk;
 use crate::failure::{Done, Failure};
+use crate::out::{Out, Table, plain};
 use crate::stop::Stop;
 use crate::text::both;
 use clap::Args;
-use wechatpay_sandbox::{Options, SandboxError, start};
+use wechatpay_sandbox::{Options, SandboxError, errors, start};
 
 /// What `guitai sandbox` takes.
 #[derive(Debug, Args)]
@@ -20,10 +21,17 @@ pub struct SandboxArgs {
     /// How many merchants, each with keys of its own
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
     merchants: u16,
+    /// Print every error of the gateway and how to provoke it, and serve nothing
+    #[arg(long)]
+    errors: bool,
 }
 
 /// Serves until SIGINT or SIGTERM; the ready line is JSON whoever reads it, since programs are what it is for.
 pub async fn run(context: &Context, args: SandboxArgs) -> Done {
+    if args.errors {
+        context.out.document(&errors(), || table(&context.out));
+        return Ok(());
+    }
     let mut stop = Stop::watch()?;
     let options = Options {
         data_dir: desk::data_dir(context)?,
@@ -37,6 +45,22 @@ pub async fn run(context: &Context, args: SandboxArgs) -> Done {
     stop.asked().await;
     sandbox.stop().await;
     Ok(())
+}
+
+/// The errors as a table.
+fn table(out: &Out) -> String {
+    let head = [out.pick("状态", "Status"), "code", "message", out.pick("怎样触发", "How to provoke it")];
+    let mut table = Table::new(&head);
+    for error in errors() {
+        let cells = [
+            error.status.to_string(),
+            error.code.clone(),
+            out.pick(&error.message.zh, &error.message.en).to_owned(),
+            out.pick(&error.how.zh, &error.how.en).to_owned(),
+        ];
+        table.row(cells.map(plain).into());
+    }
+    table.render(out)
 }
 
 /// Why the sandbox does not start, for people.

@@ -11,6 +11,7 @@
 //! | `GET\|POST switches` | [`Switches`](crate::Switches); a POST changes what it names |
 //! | `POST certificates`, `DELETE certificates/{serial_no}` | `{"mchid"?}` → one more platform certificate; ends one |
 //! | `POST login-codes` | `{"name"?}` → `{"js_code"}` for `jscode2session` |
+//! | `GET errors` | every error of the gateway, and how to provoke it |
 //! | `GET requests` | the newest 500 requests, newest first |
 //! | `POST reset` | forgets orders, notifications and faults; keeps keys, clock and switches |
 
@@ -94,13 +95,14 @@ async fn answer(control: &Control, request: &Request) -> Result<Value, ControlEr
             let wanted: Named = read_or_default(request)?;
             Ok(Control::login_code(wanted.name.as_deref()))
         }
+        ("GET", ["errors"]) => json_of(&crate::errors()),
         ("GET", ["requests"]) => json_of(&office.requests(usize::MAX)),
         ("POST", ["reset"]) => kept(office.reset()).await.map(|()| Value::Null),
         (
             _,
             [
                 "payments" | "pay-params" | "notifications" | "clock" | "faults" | "callback-faults" | "switches"
-                | "certificates" | "login-codes" | "requests" | "reset",
+                | "certificates" | "login-codes" | "requests" | "errors" | "reset",
                 ..,
             ],
         ) => Err(ControlError::new(405, "METHOD_NOT_ALLOWED", "this control has no such method")),

@@ -104,5 +104,6 @@ pub(crate) fn request(method: &str, target: &str, body: &str) -> Request {
         peer: ([127, 0, 0, 1], 9).into(),
         received_at: std::time::SystemTime::now(),
         via: None,
+        answered: guitai_door::Answered::default(),
     }
 }

@@ -1,6 +1,7 @@
 //! Journeys over real HTTP with the merchant's side of `wechatpay`: what works here works against WeChat Pay.
 
 mod chaos;
+mod errors;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

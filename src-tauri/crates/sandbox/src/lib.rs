@@ -12,6 +12,7 @@ mod answer;
 mod clock;
 mod controls;
 mod diagnosis;
+mod errors;
 mod faults;
 #[cfg(test)]
 mod fixture;
@@ -30,6 +31,7 @@ mod store;
 mod switches;
 mod views;
 
+pub use errors::{GatewayError, Texts, errors};
 pub use faults::{ApiFault, ApiFaultKind, CallbackFault, FaultMatch, RedeliverFault};
 pub use keyring::KeyringError;
 pub use proxy::ProxyError;

@@ -199,6 +199,7 @@ mod tests {
                 peer: peer.parse::<SocketAddr>().unwrap(),
                 received_at: std::time::SystemTime::UNIX_EPOCH,
                 via: None,
+                answered: guitai_door::Answered::default(),
             };
             assert_eq!(is_local(&request), local, "{peer} {host:?} {origin:?}");
         }
