@@ -103,6 +103,16 @@ async fn deliveries_are_told_kept_and_shown() {
     );
     let exported = shop.guitai.run(&["callback", "export", "--format", "jsonl"]);
     assert_eq!(exported.lines().len(), 3);
+
+    let found = shop.guitai.json(&["callback", "list", "--search", &no, "--folded"]);
+    assert_eq!((found["items"].as_array().unwrap().len(), &found["items"][0]["repeats"]), (1, &json!(1)), "{found}");
+    let causes = shop.guitai.json(&["callback", "causes"]);
+    let reasons: Vec<_> = causes["items"].as_array().unwrap().iter().map(|cause| &cause["reason"]).collect();
+    assert!(reasons.contains(&&forged["reason"]) && reasons.len() == 3, "{causes}");
+    let copied = shop.guitai.run(&["callback", "export", line["id"].as_str().unwrap(), "--as", "curl"]);
+    let answer = std::process::Command::new("sh").args(["-c", &copied.stdout]).output().unwrap();
+    assert!(answer.stdout.starts_with(b"HTTP/1.1 204"), "{answer:?}");
+    assert_eq!(shop.listener.line()["verdict"], "duplicate", "it came byte for byte, and its signature is still fresh");
     assert!(shop.listener.signal("TERM").success());
 }
 

@@ -33,6 +33,9 @@ async fn shots() {
         window.click("phone-close").await;
     }
 
+    // about 300 deliveries of every kind
+    window.make_history(38, 7).await;
+
     for language in ["zh", "en"] {
         for theme in ["light", "dark"] {
             window.click("nav-settings").await;
@@ -63,6 +66,26 @@ async fn shots() {
                 }
                 shot(screen).await;
             }
+            window.click("nav-callbacks").await;
+            window.click("view-lanes").await;
+            window.press_escape().await;
+            window.find("callback-lane").await;
+            shot("callbacks-lanes").await;
+            window.script("document.querySelector('[data-testid=lane-mark][data-verdict=failed]').click()").await;
+            window.click("tab-retries").await;
+            window.find("retry-step").await;
+            shot("callbacks-retries").await;
+            window.click("callback-mark").await;
+            window.script("document.querySelector('[data-testid=lane-mark][data-verdict=applied]').click()").await;
+            window.click("callback-compare").await;
+            window.find("compare").await;
+            shot("callbacks-compare").await;
+            window.click("compare-close").await;
+            window.press_escape().await;
+            window.click("view-causes").await;
+            window.find("callback-cause").await;
+            shot("callbacks-causes").await;
+            window.click("view-list").await;
             window.click("nav-signatures").await;
             window.click("tab-doctor").await;
             window.paste("doctor-text", REQUEST).await;

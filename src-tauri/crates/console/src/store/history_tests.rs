@@ -280,9 +280,27 @@ async fn history_figures() {
     let last: i64 = std::env::var("GUITAI_DELIVERIES").ok().and_then(|text| text.parse().ok()).unwrap_or(10_000);
     let folder = tempfile::tempdir().expect("folder");
     let store = Store::open(folder.path()).expect("opens");
+    let plain = tempfile::tempdir().expect("folder");
+    let without = Store::open(plain.path()).expect("opens");
+    let connection = rusqlite::Connection::open(plain.path().join("guitai.db")).expect("opens");
+    connection
+        .execute_batch(
+            "DROP TRIGGER callbacks_counted; DROP INDEX callbacks_reason; DROP INDEX callbacks_event;
+             DROP INDEX callbacks_firsts; DROP INDEX callbacks_repeats; DROP INDEX callback_raw_source;
+             DROP TABLE callback_words; CREATE TABLE callback_words (words TEXT);",
+        )
+        .expect("without the history's own");
+    drop(connection);
+    let few = last.min(10_000);
+    for (name, store) in [("with the history's indexes", &store), ("without them", &without)] {
+        let begun = Instant::now();
+        fill(store, 1, few + 1).await;
+        let per = begun.elapsed().as_secs_f64() * 1e6 / few as f64;
+        println!("keeping one of {few}, {name}: {per:.1} us");
+    }
     let begun = Instant::now();
-    fill(&store, 1, last + 1).await;
-    let per = begun.elapsed().as_secs_f64() * 1e6 / last as f64;
+    fill(&store, few + 1, last + 1).await;
+    let per = begun.elapsed().as_secs_f64() * 1e6 / (last - few).max(1) as f64;
     println!("{last} deliveries, {per:.1} us each to keep, {} MB", store.bytes() / 1_000_000);
     let mut worst = Duration::ZERO;
     let mut measure = |name: &str, times: &mut Vec<Duration>| {
