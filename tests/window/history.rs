@@ -13,11 +13,12 @@ const FAULTS = ['duplicate', 'bad_signature', 'signature_probe', 'stale_timestam
 const GOODS = ['热美式 Americano', '双人套餐', '停车两小时', '会员年卡', '豆浆油条'];
 (async () => {
   const made = new Set();
+  const { openid } = (await invoke('app_state')).sandbox;
   for (let i = 0; i < orders; i++) {
     // every fifth is refused on the ladder at first, and comes again when the clock goes on
     const slow = i % 5 === 3;
     if (slow) await invoke('sandbox_set_callback_faults', { faults: [{ fault: i % 2 ? 'tampered_ciphertext' : 'signature_probe', times: 1 + (i % 4) }] });
-    const order = await invoke('order_create', { m: null, input: { amount: 1250 + i * 310, description: GOODS[i % GOODS.length] } });
+    const order = await invoke('order_create', { m: null, input: { amount: 1250 + i * 310, description: GOODS[i % GOODS.length], openid } });
     made.add(order.out_trade_no);
     await invoke('order_prepay', { m: null, outTradeNo: order.out_trade_no, via: 'jsapi' });
     await invoke('phone_pay', { outTradeNo: order.out_trade_no, outcome: 'SUCCESS' });

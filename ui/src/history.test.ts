@@ -94,7 +94,7 @@ describe('hostile text is text', () => {
   function harmless(where: string) {
     expect(document.querySelector('.detail img, .detail script, [onerror], iframe, object, .list img, .compare img, .causes img, .chips img'), where).toBeNull();
     expect(RAW.test(document.body.textContent ?? ''), `${where}: ${JSON.stringify(RAW.exec(document.body.textContent ?? ''))}`).toBe(false);
-    for (const element of document.body.querySelectorAll('[title], [aria-label]')) expect(RAW.test(`${element.getAttribute('title')}${element.getAttribute('aria-label')}`), `${where}: ${element.outerHTML.slice(0, 200)}`).toBe(false);
+    for (const element of document.body.querySelectorAll('[title], [aria-label]')) expect(RAW.test(`${element.getAttribute('title')}${element.getAttribute('aria-label')}`), `${where}: ${element.className}`).toBe(false);
     expect(document.querySelector('a[href^="javascript"]'), where).toBeNull();
     expect((globalThis as { pwned?: number }).pwned, where).toBeUndefined();
   }
