@@ -358,7 +358,11 @@ fn nothing_of_the_machine_it_was_written_on_is_left() {
 #[test]
 fn ignored_tests_are_named_here() {
     // The pictures are made by `make shots`; they show, they don't judge. The doctor's time is measured by `make bench`.
-    const ALLOWED: [&str; 2] = ["tests/window/", "src-tauri/crates/wechatpay/src/doctor/tests/ways.rs"];
+    const ALLOWED: [&str; 3] = [
+        "tests/window/",
+        "src-tauri/crates/wechatpay/src/doctor/tests/ways.rs",
+        "src-tauri/crates/console/src/store/history_tests.rs",
+    ];
     let mut findings = Findings::default();
     for source in sources().iter().filter(|source| source.is("rs") && !source.starts_with_any(&ALLOWED)) {
         for (number, _) in source.code().filter(|(_, line)| line.contains("#[ignore")) {
