@@ -35,9 +35,9 @@ async fn a_store_is_backed_up_lost_and_restored() {
     let restored = guitai.json(&["restore", &copy]);
     assert!(std::path::Path::new(restored["kept_aside"].as_str().unwrap()).exists(), "{restored}");
     assert_eq!(guitai.error(1, &["order", "show", later["out_trade_no"].as_str().unwrap()])["code"], "ORDER_NOT_FOUND");
-    // the drill: keys open, WeChat Pay is asked, the store is sound
+    // the drill: keys open, WeChat Pay is asked, the store is sound (its folder here is open to others)
     assert_eq!(guitai.json(&["order", "query", no])["state"], "SUCCESS");
-    let report = guitai.json(&["doctor", "store"]);
+    let report = guitai.json(&["doctor", "store", "--mend"]);
     assert_eq!(report["ok"], true, "{report}");
 
     let text = guitai.run(&["order", "receipt", no]);
