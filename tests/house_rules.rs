@@ -140,6 +140,7 @@ fn libraries_are_named_only_where_they_belong() {
                 "src-tauri/crates/console/src/gateway",
                 "src-tauri/crates/console/src/replay",
                 "src-tauri/crates/console/src/forward",
+                "src-tauri/crates/console/src/tunnel",
                 "src-tauri/crates/sandbox/src/postman",
                 "src-tauri/crates/certify/src/",
                 "tests/",

@@ -45,7 +45,7 @@ impl ForwardWhat {
             Verdict::Rejected => self != ForwardWhat::Accepted,
             Verdict::Failed => self == ForwardWhat::Each,
         };
-        fits && !(came_from_us && !matches!(verdict, Verdict::Applied | Verdict::Held))
+        fits && (!came_from_us || matches!(verdict, Verdict::Applied | Verdict::Held))
     }
 }
 

@@ -322,7 +322,7 @@ fn shuffled(order: Vec<String>, seed: u32) -> Vec<String> {
             (key, id)
         })
         .collect();
-    keyed.sort_by(|one, other| one.0.cmp(&other.0));
+    keyed.sort_by_key(|(key, _)| *key);
     keyed.into_iter().map(|(_, id)| id).collect()
 }
 

@@ -141,8 +141,7 @@ async fn every_question_has_the_answer_of_a_plain_reading() {
     let folder = tempfile::tempdir().expect("folder");
     let store = Store::open(folder.path()).expect("opens");
     fill(&store, 1, LAST + 1).await;
-    let all: Vec<(CallbackRow, CallbackRaw)> =
-        (1..=LAST).rev().map(|number| delivery(number)).map(|(row, raw, _)| (row, raw)).collect();
+    let all: Vec<(CallbackRow, CallbackRaw)> = (1..=LAST).rev().map(delivery).map(|(row, raw, _)| (row, raw)).collect();
     for (name, mut asked) in questions(LAST) {
         let plain: Vec<i64> = all.iter().filter(|(row, raw)| fits(&asked, row, raw)).map(|(row, _)| row.id).collect();
         let (mut found, mut pages) = (Vec::new(), 0);

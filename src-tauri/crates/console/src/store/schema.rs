@@ -19,8 +19,11 @@ const STEPS: &[&[&str]] = &[
     &[include_str!("schema_10.sql")],
 ];
 
+/// Fills tables of a step from what is there.
+type Fill = fn(&Connection) -> Result<(), StoreError>;
+
 /// What a step can't say in SQL: the version that it makes, and what fills its tables from what is there.
-const FILLS: &[(i64, fn(&Connection) -> Result<(), StoreError>)] = &[(10, super::callbacks::remember_all)];
+const FILLS: &[(i64, Fill)] = &[(10, super::callbacks::remember_all)];
 
 /// The newest schema that this program knows.
 pub(super) const NEWEST: i64 = STEPS.len() as i64;

@@ -8,6 +8,10 @@ use crate::wire::Via;
 use rusqlite::{Row, params};
 use wechatpay::time::Timestamp;
 
+/// A state, its orders and their sum in fen.
+#[cfg(test)]
+type StateSum = (String, i64, i64);
+
 /// One business day in Beijing time.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct DayRow {
@@ -154,7 +158,7 @@ impl View<'_> {
 
     /// The states over all rows: state, orders, sum.
     #[cfg(test)]
-    pub(crate) fn states_compared(&self, mchid: &str) -> Result<[Vec<(String, i64, i64)>; 2], StoreError> {
+    pub(crate) fn states_compared(&self, mchid: &str) -> Result<[Vec<StateSum>; 2], StoreError> {
         let read = |sql: &str| -> Result<Vec<(String, i64, i64)>, StoreError> {
             let mut rows = self.conn.prepare(sql)?;
             Ok(rows.query_map([mchid], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect::<Result<_, _>>()?)

@@ -6,7 +6,6 @@
 
 use crate::console::Console;
 use crate::problem::both;
-use crate::store::StoreError;
 use crate::visible;
 use crate::wire::{Bilingual, Problem};
 use reqwest::{Certificate, Client, redirect};
@@ -127,7 +126,7 @@ impl Console {
         let nonce = self.desk.outside.nonce();
         let until = self.desk.outside.now().as_second().saturating_add(GOOD_FOR);
         let kept = format!("{until} {nonce}");
-        self.desk.store.write(move |tx| tx.setting_set(KEPT, Some(&kept)).map_err(StoreError::from)).await?;
+        self.desk.store.write(move |tx| tx.setting_set(KEPT, Some(&kept))).await?;
         let mut building = Client::builder()
             .redirect(redirect::Policy::none())
             .referer(false)
