@@ -163,6 +163,7 @@ const SENTENCES: &[(&str, &str)] = &[
     ("The payer's own IPv4 or IPv6 address (needed for H5, but for a sandbox's merchant)", "支付者自己的 IPv4 或 IPv6 地址（H5 必填，沙箱商户除外）"),
     ("The shop's or device's number", "门店或设备号"),
     ("What the H5 page runs on: Wap, iOS or Android [default: Wap]", "H5 场景类型：Wap、iOS 或 Android [默认: Wap]"),
+    ("Rehearse the change to the WeChat Pay public key at the sandbox: what breaks at each step, and the way back", "在沙箱里演练改用微信支付公钥：每一步断在哪里，如何退回"),
     ("The tunnel that callbacks come through: start one, and prove that a notify_url leads here", "回调进来的隧道：启动隧道，并证明 notify_url 能到达本机"),
     ("Open a tunnel to the listener, set the merchant's notify_url from it, prove it, and keep it open", "打开到监听的隧道，写入商户的 notify_url，证明能走通，并保持运行"),
     ("Judge a notify_url as WeChat Pay would use it, and prove that it leads to this desk's listener; exit 1 if it does not", "按微信支付的用法检查 notify_url，并证明它通向本柜台的监听；不通时退出码为 1"),
