@@ -129,6 +129,8 @@ impl Examination {
             sandbox,
             create_order: given(input.create_order),
             probe: given(input.probe),
+            refund: None,
+            pay_params: None,
             only: None,
             lost_wait: Duration::from_secs(input.lost_wait.unwrap_or(60).min(LOST_WAIT).into()),
             // A public address may be a live shop's: the window never examines one.

@@ -13,7 +13,7 @@ let notify_url = '';
 let refreshed = 0;
 
 const call = async (method, target, body = '') => {
-  const timestamp = Math.floor(Date.now() / 1000);
+  const timestamp = Math.floor(Date.now() / 1000) - (fault === 'clock_behind' ? 120 : 0);
   const nonce = randomBytes(16).toString('hex');
   const signature = createSign('RSA-SHA256').update(`${method}\n${target}\n${timestamp}\n${nonce}\n${body}\n`).sign(merchantKey, 'base64');
   const answer = await fetch(sandbox.base_url + target, {
@@ -26,7 +26,57 @@ const call = async (method, target, body = '') => {
   });
   const text = await answer.text();
   if (!answer.ok) throw new Error(`${target}: ${answer.status} ${text}`);
+  if (target !== '/v3/certificates' && fault !== 'believes_any_answer' && !genuine(answer.headers, text)) throw new Error('the answer is not genuine');
   return text ? JSON.parse(text) : null;
+};
+
+// An answer that was lost may have taken effect: the same request again, with the same numbers.
+const callAgain = async (method, target, body) => call(method, target, body()).catch(() => call(method, target, body()));
+
+const genuine = (headers, text) => {
+  const [timestamp, nonce, signature, serial] = ['timestamp', 'nonce', 'signature', 'serial'].map((name) => headers.get(`wechatpay-${name}`));
+  const key = keys.get(serial);
+  return key !== undefined && createVerify('RSA-SHA256').update(`${timestamp}\n${nonce}\n${text}\n`).verify(key, signature ?? '', 'base64');
+};
+
+const login = async () => {
+  const query = new URLSearchParams({ appid: sandbox.appid, secret: sandbox.appsecret, js_code: 'sandbox-payer', grant_type: 'authorization_code' });
+  return (await (await fetch(`${sandbox.base_url}/sns/jscode2session?${query}`)).json()).openid;
+};
+
+const placeOrder = async (product) => {
+  const number = () => `B${Date.now()}${randomBytes(4).toString('hex')}`;
+  let out_trade_no = number();
+  const payer = product === 'jsapi' ? { openid: await login() } : undefined;
+  const { prepay_id } = await callAgain('POST', `/v3/pay/transactions/${product}`, () => {
+    if (fault === 'retries_under_a_new_number') out_trade_no = number();
+    orders.set(out_trade_no, { total: 880, paid: false, applied: 0 });
+    return JSON.stringify({
+      appid: sandbox.appid, mchid: sandbox.mchid, description: '体检', out_trade_no, payer,
+      notify_url: fault === 'notify_url_with_query' ? `${notify_url}?from=wechat` : notify_url,
+      amount: { total: fault === 'amounts_as_text' ? '880' : 880, currency: 'CNY' },
+    });
+  });
+  orders.get(out_trade_no).prepay_id = prepay_id;
+  return out_trade_no;
+};
+
+const refundOrder = async (out_trade_no) => {
+  const order = orders.get(out_trade_no);
+  const number = () => `R${Date.now()}${randomBytes(4).toString('hex')}`;
+  order.out_refund_no ??= number();
+  await callAgain('POST', '/v3/refund/domestic/refunds', () => {
+    if (fault === 'refunds_under_a_new_number') order.out_refund_no = number();
+    return JSON.stringify({ out_trade_no, out_refund_no: order.out_refund_no, amount: { refund: order.total, total: order.total, currency: 'CNY' } });
+  });
+};
+
+const payParams = (out_trade_no) => {
+  const packed = `prepay_id=${orders.get(out_trade_no).prepay_id}`;
+  const [timeStamp, nonceStr] = [`${Math.floor(Date.now() / 1000)}`, randomBytes(16).toString('hex')];
+  const signed = fault === 'pay_params_without_prefix' ? packed.slice('prepay_id='.length) : packed;
+  const paySign = createSign('RSA-SHA256').update(`${sandbox.appid}\n${timeStamp}\n${nonceStr}\n${signed}\n`).sign(merchantKey, 'base64');
+  return { appId: sandbox.appid, timeStamp, nonceStr, package: packed, signType: 'RSA', paySign };
 };
 
 const open = ({ ciphertext, nonce, associated_data }) => {
@@ -67,7 +117,7 @@ const refuse = (response, status, message) => {
 const apply = async (order) => {
   if (fault === 'race') {
     const before = order.paid;
-    await new Promise((resolve) => setTimeout(resolve, 30));
+    await new Promise((resolve) => setTimeout(resolve, 400));
     if (before) return;
   } else if (order.paid && fault !== 'applies_each_time') return;
   order.paid = true;
@@ -124,12 +174,12 @@ const server = createServer((request, response) => {
     const url = new URL(request.url, 'http://x');
     try {
       if (url.pathname === '/order') {
-        const out_trade_no = `B${Date.now()}${randomBytes(4).toString('hex')}`;
-        orders.set(out_trade_no, { total: 880, paid: false, applied: 0 });
-        await call('POST', '/v3/pay/transactions/native', JSON.stringify({
-          appid: sandbox.appid, mchid: sandbox.mchid, description: '体检', out_trade_no, notify_url, amount: { total: 880, currency: 'CNY' },
-        }));
-        response.end(`${out_trade_no}\n`);
+        response.end(`${await placeOrder(url.searchParams.get('product') ?? 'native')}\n`);
+      } else if (url.pathname === '/refund') {
+        await refundOrder(url.searchParams.get('no'));
+        response.end();
+      } else if (url.pathname === '/params') {
+        response.end(JSON.stringify(payParams(url.searchParams.get('no'))));
       } else if (url.pathname === '/probe') {
         const order = orders.get(url.searchParams.get('no'));
         response.end(JSON.stringify({ paid: order?.paid ?? false, times_applied: order?.applied ?? 0 }));
@@ -151,7 +201,7 @@ if (fault !== 'never_queries') {
       const found = await call('GET', `/v3/pay/transactions/out-trade-no/${no}?mchid=${sandbox.mchid}`).catch(() => null);
       if (found?.trade_state === 'SUCCESS' && found.amount.total === order.total) await apply(order);
     }
-  }, 1500).unref();
+  }, fault === 'asks_without_rest' ? 100 : 1500).unref();
 }
 server.listen(0, '127.0.0.1', () => {
   const { port } = server.address();

@@ -2,6 +2,7 @@
 
 #![allow(missing_docs)]
 
+mod outgoing;
 mod rust_backend;
 
 use std::path::{Path, PathBuf};
@@ -70,6 +71,8 @@ fn options(line: &Path, port: u16, only: Option<&str>, lost_wait: u64) -> Option
         sandbox: serde_json::from_str(&std::fs::read_to_string(line).expect("the line")).expect("the line"),
         create_order: Some(format!("curl -fsS -X POST http://127.0.0.1:{port}/order")),
         probe: Some(format!("curl -fsS \"http://127.0.0.1:{port}/probe?no=$OUT_TRADE_NO\"")),
+        refund: None,
+        pay_params: None,
         only: only.map(|cases| cases.split(',').map(str::to_owned).collect()),
         lost_wait: Duration::from_secs(lost_wait),
         i_know: false,
@@ -98,6 +101,7 @@ async fn correct_backends_in_three_languages_get_no_false_alarm() {
     for (who, port) in [("Rust", rust), ("Node", node_port), ("Python", python_port)] {
         let report = examine(options(&stand.line, port, None, 30)).await;
         no_alarm(&report, who);
+        outgoing::no_alarm(&report, who);
         let shown = serde_json::to_string(&report).expect("JSON") + &guitai_certify::html(&report);
         let line: serde_json::Value =
             serde_json::from_str(&std::fs::read_to_string(&stand.line).expect("line")).expect("line");

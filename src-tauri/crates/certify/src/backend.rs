@@ -1,25 +1,28 @@
 //! The backend under examination: sending to it, waiting for it to come back, and asking what it thinks of an order.
 
-use std::collections::HashSet;
-use std::process::Stdio;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
-use tokio::process::Command;
 
+use crate::early;
+use crate::hook::Hook;
 use crate::report::Got;
 use crate::stage::Letter;
 
 /// How long WeChat Pay waits for an answer.
 pub(crate) const FIVE_SECONDS: Duration = Duration::from_secs(5);
-const COMMAND_LIMIT: Duration = Duration::from_secs(30);
+/// Longer than WeChat Pay waits, so that a late answer can be told from none.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 /// What the probe prints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub(crate) struct Belief {
     pub(crate) paid: bool,
+    /// How often the payment was applied; a probe that does not count is not held to it.
     #[serde(default)]
-    pub(crate) times_applied: u32,
+    pub(crate) times_applied: Option<u32>,
 }
 
 /// One answer of the backend.
@@ -29,6 +32,8 @@ pub(crate) struct Answer {
     pub(crate) latency: Duration,
     pub(crate) content_type: String,
     pub(crate) body: String,
+    /// No answer, and it was not for want of time: the connection broke, or there was none.
+    pub(crate) broke: bool,
 }
 
 impl Answer {
@@ -55,41 +60,57 @@ impl Answer {
 pub(crate) struct Backend {
     pub(crate) url: url::Url,
     http: reqwest::Client,
-    probe: Option<String>,
-    create_order: Option<String>,
-    secrets: std::sync::Arc<HashSet<String>>,
+    hooks: Arc<Hooks>,
+    secrets: Arc<Mutex<BTreeSet<String>>>,
+}
+
+/// The commands that make the backend do something, or say what it thinks.
+pub(crate) struct Hooks {
+    pub(crate) create_order: Option<Hook>,
+    pub(crate) probe: Option<Hook>,
+    pub(crate) refund: Option<Hook>,
+    pub(crate) pay_params: Option<Hook>,
 }
 
 impl Backend {
-    pub(crate) fn new(
-        url: url::Url,
-        probe: Option<String>,
-        create_order: Option<String>,
-        secrets: Vec<String>,
-    ) -> Result<Backend, reqwest::Error> {
+    pub(crate) fn new(url: url::Url, hooks: Hooks, secrets: Vec<String>) -> Result<Backend, reqwest::Error> {
         let http = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
-            // Longer than WeChat Pay waits, so that a late answer can be told from none.
-            .timeout(Duration::from_secs(8))
+            .timeout(PATIENCE)
             .pool_max_idle_per_host(0)
             .build()?;
-        let secrets = secrets.into_iter().filter(|s| !s.is_empty()).collect();
-        Ok(Backend { url, http, probe, create_order, secrets: std::sync::Arc::new(secrets) })
+        let backend = Backend { url, http, hooks: Arc::new(hooks), secrets: Arc::default() };
+        for secret in &secrets {
+            backend.keep_secret(secret);
+        }
+        Ok(backend)
     }
 
     pub(crate) fn has_probe(&self) -> bool {
-        self.probe.is_some()
+        self.hooks.probe.is_some()
     }
 
     pub(crate) fn makes_orders(&self) -> bool {
-        self.create_order.is_some()
+        self.hooks.create_order.is_some()
+    }
+
+    pub(crate) fn refunds(&self) -> bool {
+        self.hooks.refund.is_some()
+    }
+
+    /// From now on this is masked in whatever the backend says.
+    pub(crate) fn keep_secret(&self, secret: &str) {
+        // What is short would mask words that are no secret.
+        if secret.len() >= 8 {
+            self.secrets.lock().unwrap_or_else(PoisonError::into_inner).insert(secret.to_owned());
+        }
     }
 
     /// Replaces every secret, wherever the backend echoed it.
     pub(crate) fn mask(&self, text: &str) -> String {
         let mut text = text.to_owned();
-        for secret in self.secrets.iter() {
+        for secret in self.secrets.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             if text.contains(secret.as_str()) {
                 text = text.replace(secret.as_str(), "***");
             }
@@ -140,17 +161,39 @@ impl Backend {
             Ok((status, content_type, body)) => {
                 let latency = from.elapsed();
                 let text: String = self.mask(&String::from_utf8_lossy(&body)).chars().take(2048).collect();
-                Answer { status: Some(status), latency, content_type, body: text }
+                Answer { status: Some(status), latency, content_type, body: text, broke: false }
+            }
+            Err(error) if early::is_possible(&error, &self.url, letter) => {
+                // Who refuses a large body before it is whole closes the connection on the sender: was there an answer?
+                match early::send(&self.url, letter, PATIENCE).await {
+                    Some(mut answer) => {
+                        answer.body = self.mask(&answer.body).chars().take(2048).collect();
+                        answer
+                    }
+                    None => Answer {
+                        latency: from.elapsed(),
+                        body: "the connection broke".to_owned(),
+                        broke: true,
+                        ..Answer::default()
+                    },
+                }
             }
             Err(error) => {
-                let what = if error.is_timeout() {
+                let error_timed_out = error.is_timeout();
+                let what = if error_timed_out {
                     "no answer within 8 s".to_owned()
                 } else if error.is_connect() {
                     "the connection was refused: is the backend still running?".to_owned()
                 } else {
                     format!("the connection broke: {}", self.mask(&error.without_url().to_string()))
                 };
-                Answer { status: None, latency: from.elapsed(), content_type: String::new(), body: what }
+                Answer {
+                    status: None,
+                    latency: from.elapsed(),
+                    body: what,
+                    broke: !error_timed_out,
+                    ..Answer::default()
+                }
             }
         }
     }
@@ -174,8 +217,7 @@ impl Backend {
 
     /// `--create-order`: the last line that it prints is the number.
     pub(crate) async fn create_order(&self) -> Result<String, String> {
-        let Some(command) = &self.create_order else { return Err("no --create-order".into()) };
-        let printed = run_shell(command, None).await.map_err(|e| format!("--create-order: {}", self.mask(&e)))?;
+        let printed = self.hooked("--create-order", self.hooks.create_order.as_ref(), None).await?;
         let number = printed.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default().to_owned();
         if number.is_empty() {
             return Err("--create-order printed no out_trade_no".into());
@@ -185,35 +227,27 @@ impl Backend {
 
     /// `--probe`: what does the backend think of this order.
     pub(crate) async fn belief(&self, out_trade_no: &str) -> Result<Belief, String> {
-        let Some(command) = &self.probe else { return Err("no --probe".into()) };
-        let printed =
-            run_shell(command, Some(out_trade_no)).await.map_err(|e| format!("--probe: {}", self.mask(&e)))?;
+        let printed = self.hooked("--probe", self.hooks.probe.as_ref(), Some(out_trade_no)).await?;
         let line = printed.lines().rev().map(str::trim).find(|line| line.starts_with('{')).unwrap_or_default();
-        serde_json::from_str(line).map_err(|e| format!("--probe printed no {{\"paid\":BOOL,\"times_applied\":N}}: {e}"))
+        serde_json::from_str(printed.trim())
+            .or_else(|_| serde_json::from_str(line))
+            .map_err(|e| format!("--probe printed no {{\"paid\":BOOL,\"times_applied\":N}}: {e}"))
     }
-}
 
-async fn run_shell(command: &str, out_trade_no: Option<&str>) -> Result<String, String> {
-    let mut shell = if cfg!(windows) {
-        let mut shell = Command::new("cmd");
-        shell.arg("/C");
-        shell
-    } else {
-        let mut shell = Command::new("sh");
-        shell.arg("-c");
-        shell
-    };
-    shell.arg(command).stdin(Stdio::null()).kill_on_drop(true);
-    if let Some(number) = out_trade_no {
-        shell.env("OUT_TRADE_NO", number);
+    /// `--refund`: the backend refunds this order. `None`: there is no such command.
+    pub(crate) async fn refund(&self, out_trade_no: &str) -> Option<Result<String, String>> {
+        let hook = self.hooks.refund.as_ref()?;
+        Some(self.hooked("--refund", Some(hook), Some(out_trade_no)).await)
     }
-    match tokio::time::timeout(COMMAND_LIMIT, shell.output()).await {
-        Err(_) => Err("took longer than 30 s".into()),
-        Ok(Err(error)) => Err(error.to_string()),
-        Ok(Ok(done)) if !done.status.success() => {
-            let said: String = String::from_utf8_lossy(&done.stderr).chars().take(300).collect();
-            Err(format!("{} {}", done.status, said.trim()))
-        }
-        Ok(Ok(done)) => Ok(String::from_utf8_lossy(&done.stdout).into_owned()),
+
+    /// `--pay-params`: what the backend gives its front end for this order. `None`: there is no such command.
+    pub(crate) async fn pay_params(&self, out_trade_no: &str) -> Option<Result<String, String>> {
+        let hook = self.hooks.pay_params.as_ref()?;
+        Some(self.hooked("--pay-params", Some(hook), Some(out_trade_no)).await)
+    }
+
+    async fn hooked(&self, name: &str, hook: Option<&Hook>, out_trade_no: Option<&str>) -> Result<String, String> {
+        let Some(hook) = hook else { return Err(format!("no {name}")) };
+        hook.run(out_trade_no).await.map_err(|e| format!("{name}: {}", self.mask(&e)))
     }
 }

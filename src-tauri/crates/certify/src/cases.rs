@@ -1,4 +1,5 @@
-//! The cases in the contract's order: the duty, why it matters and how to mend it. What is sent lives in `run`.
+//! The cases in the contract's order, and those of the outgoing side: the duty, why it matters and how to mend it. What is
+//! sent lives in `duties`, what is looked for in `outgoing`.
 
 /// A case of the examination.
 #[derive(Debug, Clone, Copy)]
@@ -332,6 +333,138 @@ pub const CASES: [Case; 27] = [
         (
             "Query unpaid orders: at 5 s, 30 s, 1 min, 3 min, 5 min, 10 min, 30 min after ordering.",
             "对未支付订单主动查单：下单后 5 秒、30 秒、1、3、5、10、30 分钟。",
+        ),
+    ),
+];
+
+/// The second examination: what the backend does of its own accord while it talks to the sandbox. Beside the contract's
+/// cases: these don't count in its totals and decide no exit status.
+pub const OUTGOING: [Case; 10] = [
+    case(
+        "amounts_in_fen",
+        false,
+        "amount.total and amount.refund are JSON integers, in fen",
+        (
+            "Amounts are integers in fen. A float or a text is refused, and yuan taken for fen is a price a hundred times too low.",
+            "金额是整数，单位分。小数或字符串会被拒绝；把元当成分，价格就差一百倍。",
+        ),
+        ("Keep money as integers of fen from the database to the request.", "从数据库到请求，金额一律用整数分。"),
+    ),
+    case(
+        "order_retried_under_its_number",
+        false,
+        "after an answer that was lost, the same out_trade_no again",
+        (
+            "The connection broke after the order had been placed. Who asks again under another number has two orders, and the payer can pay both.",
+            "连接在下单成功之后断开。换一个单号重试就成了两张订单，用户可能付两次。",
+        ),
+        (
+            "Make the out_trade_no before the first attempt, store it, and retry with it and the same parameters.",
+            "首次请求前就生成并保存 out_trade_no，重试时用同一单号和同样的参数。",
+        ),
+    ),
+    case(
+        "refund_retried_under_its_number",
+        false,
+        "after an answer that was lost, the same out_refund_no again",
+        (
+            "A refund that is asked for again under another number can be paid out twice.",
+            "换一个退款单号重试，可能退两次钱。",
+        ),
+        (
+            "Make the out_refund_no once, store it with the refund, and retry with it until the result is clear.",
+            "退款单号只生成一次并保存，结果明确之前都用它重试。",
+        ),
+    ),
+    case(
+        "queries_after_lost_callback",
+        false,
+        "an order that is paid and never notified is asked about",
+        (
+            "Callbacks get lost. Only a query of one's own finds the payment.",
+            "回调会丢。只有主动查单才能发现这笔支付。",
+        ),
+        (
+            "Query unpaid orders: at 5 s, 30 s, 1 min, 3 min, 5 min, 10 min, 30 min after ordering.",
+            "对未支付订单主动查单：下单后 5 秒、30 秒、1、3、5、10、30 分钟。",
+        ),
+    ),
+    case(
+        "closes_expired_orders",
+        false,
+        "an unpaid order is closed within a minute of its time_expire",
+        (
+            "time_expire ends paying, it does not close the order; an order that stays open keeps its stock and its number.",
+            "time_expire 只是不能再支付，订单并不会因此关闭；不关单，库存和单号就一直占着。",
+        ),
+        (
+            "After time_expire query once more, and close the order when it is still NOTPAY.",
+            "过期后再查一次，仍是 NOTPAY 就调用关单接口。",
+        ),
+    ),
+    case(
+        "answers_verified",
+        false,
+        "an answer under a wrong signature is not believed",
+        (
+            "Who believes an answer without verifying it believes whoever sits in between: ‘paid’ can be made up.",
+            "不验签就相信应答，等于相信链路上的任何人：「已支付」可以被伪造。",
+        ),
+        (
+            "Verify Wechatpay-Signature of every 2xx answer over its raw body, as for notifications; treat a mismatch as no answer, and ask again.",
+            "每个 2xx 应答都要对原始报文验签，和通知一样；验不过就当没有收到，重新请求。",
+        ),
+    ),
+    case(
+        "calm_request_rate",
+        false,
+        "no order is asked about more than 15 times in 10 s",
+        (
+            "Who asks without rest is answered FREQUENCY_LIMITED when it matters.",
+            "不停地查，到关键时刻就会得到 FREQUENCY_LIMITED。",
+        ),
+        (
+            "Query with growing pauses (5 s, 30 s, 1 min, …); after a 429 wait before asking again.",
+            "查单间隔递增（5 秒、30 秒、1 分钟……）；收到 429 先等一等。",
+        ),
+    ),
+    case(
+        "clock_in_time",
+        false,
+        "the Authorization time stamp is within 30 s of the wall's",
+        (
+            "WeChat Pay refuses requests that are 5 minutes off, and a clock that is off drifts on.",
+            "偏差达到 5 分钟的请求会被拒绝；时钟已经不准，就会越走越偏。",
+        ),
+        (
+            "Let the machine keep time by NTP, and take the time stamp at signing, not earlier.",
+            "用 NTP 校时；在签名的那一刻取时间戳，不要提前。",
+        ),
+    ),
+    case(
+        "pay_params_sound",
+        false,
+        "the front end's pay params would open the cashier",
+        (
+            "The front end is given a signature over four lines; a prefix, a letter's case or a wrong key, and the cashier does not open.",
+            "前端拿到的是对四行文本的签名；前缀、大小写或密钥一错，收银台就打不开。",
+        ),
+        (
+            "JSAPI and mini programs sign ‘prepay_id=…’, the App SDK the bare prepay_id; RSA, with the merchant's own key. `guitai doctor pay-params` says which line is wrong.",
+            "JSAPI 与小程序签的是 prepay_id=…，App 签的是不带前缀的 prepay_id；RSA，用商户自己的私钥。用 `guitai doctor pay-params` 看哪一行不对。",
+        ),
+    ),
+    case(
+        "notify_url_sound",
+        false,
+        "a whole http(s) URL of at most 255 characters, without query or fragment, on the path that was examined",
+        (
+            "WeChat Pay posts to exactly this address, without a login; with a query it refuses the order.",
+            "微信支付就往这个地址发通知，没有登录态；带查询参数的会被拒绝。",
+        ),
+        (
+            "Give the full path of the handler, without ? and #; what you want back belongs in attach.",
+            "写处理程序的完整路径，不带 ? 和 #；需要带回的内容放进 attach。",
         ),
     ),
 ];

@@ -67,7 +67,7 @@ pub struct CaseResult {
     pub got: Got,
     /// What was seen, and why it matters.
     pub why: Text,
-    /// How to mend it; empty when nothing is to be mended.
+    /// How to mend it.
     pub fix: Text,
     /// The request that decided, as it went out (masked).
     pub sent: String,
@@ -88,10 +88,12 @@ pub struct Report {
     pub skipped: usize,
     /// In the contract's order.
     pub cases: Vec<CaseResult>,
+    /// What the backend was seen to do by itself. Beside the contract: not in the totals above, and no exit status.
+    pub outgoing: Vec<CaseResult>,
 }
 
 impl Report {
-    pub(crate) fn new(url: String, cases: Vec<CaseResult>) -> Self {
+    pub(crate) fn new(url: String, cases: Vec<CaseResult>, outgoing: Vec<CaseResult>) -> Self {
         let count = |what| cases.iter().filter(|c| c.result == what).count();
         Report {
             url,
@@ -100,7 +102,13 @@ impl Report {
             warned: count(Outcome::Warn),
             skipped: count(Outcome::Skip),
             cases,
+            outgoing,
         }
+    }
+
+    /// How many of the outgoing side came out so.
+    pub fn outgoing_count(&self, what: Outcome) -> usize {
+        self.outgoing.iter().filter(|case| case.result == what).count()
     }
 }
 
@@ -129,7 +137,8 @@ fn got_line(got: &Got) -> String {
     }
 }
 
-/// JUnit XML; a warning is a passed test with its text in `system-out`.
+/// JUnit XML; a warning is a passed test with its text in `system-out`. A test is a case of the contract; what was seen of
+/// the outgoing side is the suite's `system-out`.
 pub fn junit(report: &Report) -> String {
     let seconds: f64 = report.cases.iter().map(|c| c.got.latency_ms as f64 / 1000.0).sum();
     let mut out = format!(
@@ -161,11 +170,16 @@ pub fn junit(report: &Report) -> String {
             )),
         }
     }
+    if !report.outgoing.is_empty() {
+        let lines = report.outgoing.iter().map(|c| format!("{} {}: {}", c.result.word(), c.name, c.why.en));
+        let text = lines.collect::<Vec<_>>().join("\n");
+        out.push_str(&format!("<system-out>{}</system-out>\n", escape(&format!("outgoing side:\n{text}"))));
+    }
     out.push_str("</testsuite>\n</testsuites>\n");
     out
 }
 
-const STYLE: &str = ":root{color-scheme:light dark}body{font:15px/1.55 system-ui,'Noto Sans CJK SC','PingFang SC','Microsoft YaHei',sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}h1{font-size:1.4rem;margin:0}code,pre{font-family:ui-monospace,monospace;font-size:.85rem}pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#8881;padding:.6rem;border-radius:6px}.score span{display:inline-block;margin-right:1rem;font-variant-numeric:tabular-nums}details{border-top:1px solid #8884;padding:.5rem 0}summary{cursor:pointer;display:flex;gap:.8rem;align-items:baseline}summary b{flex:0 0 5.5rem}.pass b,.pass.s{color:#15803d}.fail b,.fail.s{color:#c2261c}.warn b,.warn.s{color:#a35c00}.skip b,.skip.s{color:#6b7280}@media(prefers-color-scheme:dark){.pass b,.pass.s{color:#4ade80}.fail b,.fail.s{color:#f87171}.warn b,.warn.s{color:#fbbf24}.skip b,.skip.s{color:#9ca3af}}p{margin:.3rem 0}small{opacity:.75}";
+const STYLE: &str = ":root{color-scheme:light dark}body{font:15px/1.55 system-ui,'Noto Sans CJK SC','PingFang SC','Microsoft YaHei',sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}h1{font-size:1.4rem;margin:0}h2{font-size:1.1rem;margin:1.5rem 0 .5rem}code,pre{font-family:ui-monospace,monospace;font-size:.85rem}pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#8881;padding:.6rem;border-radius:6px}.score span{display:inline-block;margin-right:1rem;font-variant-numeric:tabular-nums}details{border-top:1px solid #8884;padding:.5rem 0}summary{cursor:pointer;display:flex;gap:.8rem;align-items:baseline}summary b{flex:0 0 5.5rem}.pass b,.pass.s{color:#15803d}.fail b,.fail.s{color:#c2261c}.warn b,.warn.s{color:#a35c00}.skip b,.skip.s{color:#6b7280}@media(prefers-color-scheme:dark){.pass b,.pass.s{color:#4ade80}.fail b,.fail.s{color:#f87171}.warn b,.warn.s{color:#fbbf24}.skip b,.skip.s{color:#9ca3af}}p{margin:.3rem 0}small{opacity:.75}";
 
 /// One self-contained page, no script, to hand to a colleague; Chinese and English side by side.
 pub fn html(report: &Report) -> String {
@@ -177,7 +191,17 @@ pub fn html(report: &Report) -> String {
         report.warned,
         report.skipped
     );
-    for case in &report.cases {
+    cards(&mut out, &report.cases);
+    if !report.outgoing.is_empty() {
+        out.push_str("<h2>主动调用 <small>outgoing side, as the sandbox saw it</small></h2>\n");
+        cards(&mut out, &report.outgoing);
+    }
+    out.push_str("</body></html>\n");
+    out
+}
+
+fn cards(out: &mut String, cases: &[CaseResult]) {
+    for case in cases {
         let (glyph, zh) = match case.result {
             Outcome::Pass => ("✓", "通过"),
             Outcome::Fail => ("✕", "不通过"),
@@ -192,7 +216,7 @@ pub fn html(report: &Report) -> String {
             escape(&case.why.zh),
             escape(&case.why.en)
         ));
-        if !case.fix.zh.is_empty() {
+        if matches!(case.result, Outcome::Fail | Outcome::Warn) {
             out.push_str(&format!(
                 "<p>→ {}</p><p><small>→ {}</small></p>\n",
                 escape(&case.fix.zh),
@@ -201,15 +225,13 @@ pub fn html(report: &Report) -> String {
         }
         out.push_str(&format!("<p><small>期望 expected: {}</small></p>\n", escape(&case.expected)));
         if case.result != Outcome::Skip {
-            out.push_str(&format!("<pre>{}</pre>\n", escape(&got_line(&case.got))));
+            out.push_str(&format!("<p><small>收到 got</small></p><pre>{}</pre>\n", escape(&got_line(&case.got))));
         }
         if !case.sent.is_empty() {
-            out.push_str(&format!("<pre>{}</pre>\n", escape(&case.sent)));
+            out.push_str(&format!("<p><small>发出 sent</small></p><pre>{}</pre>\n", escape(&case.sent)));
         }
         out.push_str("</details>\n");
     }
-    out.push_str("</body></html>\n");
-    out
 }
 
 #[cfg(test)]
@@ -234,6 +256,7 @@ mod tests {
                 case("garbage_survived", Outcome::Fail),
                 case("refund_accepted", Outcome::Skip),
             ],
+            vec![case("clock_in_time", Outcome::Fail)],
         )
     }
 
@@ -250,6 +273,8 @@ mod tests {
     fn a_warning_is_a_passed_test_in_junit() {
         let xml = junit(&sample());
         assert!(xml.contains("tests=\"4\" failures=\"1\" errors=\"0\" skipped=\"1\""), "{xml}");
+        assert_eq!(xml.matches("<testcase").count(), 4, "the outgoing side is no test");
+        assert!(xml.contains("fail clock_in_time: a &amp; b"), "{xml}");
         assert!(xml.contains("name=\"answers_in_time\" time=\"0.012\"><system-out>warning"), "{xml}");
     }
 }

@@ -20,13 +20,14 @@ impl Exam {
             Ok(order) => match stage.rotate().await {
                 Err(why) => Err(Draft::skip(format!("no second certificate: {why}"), format!("没有第二张证书：{why}"))),
                 Ok(hand) => {
-                    let first = backend.post(&self.payment(&order, &hand)).await;
-                    Ok((order, hand, first))
+                    let letter = self.payment(&order, &hand);
+                    let first = backend.post(&letter).await;
+                    Ok((order, hand, first, letter))
                 }
             },
         };
         tokio::spawn(async move {
-            let (order, hand, first) = match prepared {
+            let (order, hand, first, mut letter) = match prepared {
                 Ok(prepared) => prepared,
                 Err(draft) => return draft,
             };
@@ -34,13 +35,15 @@ impl Exam {
             if !answer.accepted() {
                 tokio::time::sleep(RETRY_AFTER).await;
                 let body = stage.envelope(&notification_id(), Kind::Payment, &order.transaction, "");
-                answer = backend.post(&stage.letter(body, &hand, 0)).await;
+                letter = stage.letter(body, &hand, 0);
+                answer = backend.post(&letter).await;
             }
             stage.end_rotation(&hand.serial).await;
             if answer.accepted() {
-                return Draft::pass(&answer);
+                return Draft::pass(&answer).showing(backend.describe("POST", &letter));
             }
             Draft::warn(&answer, "not accepted at once nor 15 s later", "当时没接受，15 秒后重试也没接受")
+                .showing(backend.describe("POST", &letter))
         })
     }
 
@@ -56,13 +59,18 @@ impl Exam {
             }));
         }
         let order = self.order("lost").await;
+        self.lost = order.as_ref().ok().map(|order| order.out_trade_no.clone());
         Some(tokio::spawn(async move {
             let order = match order {
                 Ok(order) => order,
                 Err(draft) => return draft,
             };
-            if let Err(why) = stage.pay(&order.out_trade_no).await {
-                return Draft::skip(why.clone(), why);
+            match stage.pay(&order.out_trade_no).await {
+                Ok(paid) => backend.keep_secret(&paid.openid()),
+                Err(why) => {
+                    let why = backend.mask(&why);
+                    return Draft::skip(why.clone(), why);
+                }
             }
             let from = Instant::now();
             loop {
@@ -71,6 +79,9 @@ impl Exam {
                 drop(turn);
                 let answer = Answer { latency: from.elapsed(), ..Answer::default() };
                 match belief {
+                    Err(_) if !backend.reachable(Duration::ZERO).await && from.elapsed() < wait => {
+                        backend.reachable(Duration::from_secs(10)).await;
+                    }
                     Err(why) => return Draft::skip(why.clone(), why),
                     Ok(belief) if belief.paid => return Draft::pass(&answer),
                     Ok(_) if from.elapsed() >= wait => {

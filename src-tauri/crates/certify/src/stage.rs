@@ -1,7 +1,9 @@
 //! What is staged at the sandbox: orders, payments, refunds, certificates; and the notifications that are made from
 //! them and signed as WeChat Pay would, or wrongly on purpose. Sending them to the backend lives in `backend`.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rand_core::{OsRng, RngCore};
@@ -65,6 +67,13 @@ pub(crate) struct Order {
     pub(crate) total: i64,
 }
 
+impl Order {
+    /// Who pays; as secret as the keys.
+    pub(crate) fn openid(&self) -> String {
+        self.transaction.pointer("/payer/openid").and_then(Value::as_str).unwrap_or_default().to_owned()
+    }
+}
+
 /// The sandbox with the keys that it lends.
 #[derive(Clone)]
 pub(crate) struct Stage {
@@ -76,6 +85,10 @@ pub(crate) struct Stage {
     pub(crate) public_key: Hand,
     pub(crate) stranger: PrivateKey,
     pub(crate) openid: String,
+    /// The lines of the lent private keys: a backend could echo one without its frame.
+    key_lines: Vec<String>,
+    /// Nonces of the requests that were made here: the sandbox's log has them too.
+    own: Arc<Mutex<HashSet<String>>>,
 }
 
 pub(crate) fn alphanumeric(count: usize) -> String {
@@ -113,7 +126,15 @@ impl Stage {
             .timeout(Duration::from_secs(10))
             .build()
             .map_err(|e| CertifyError::Sandbox(e.to_string()))?;
+        let mut key_lines = Vec::new();
+        for path in [&access.merchant_private_key, &access.platform_private_key, &access.public_key_private_key] {
+            let pem = std::fs::read_to_string(path).unwrap_or_default();
+            let lines = pem.lines().map(str::trim).filter(|line| line.len() > 16 && !line.starts_with('-'));
+            key_lines.extend(lines.map(str::to_owned));
+        }
         let mut stage = Stage {
+            key_lines,
+            own: Arc::default(),
             api_v3_key: ApiV3Key::parse(&access.api_v3_key).map_err(|e| CertifyError::Sandbox(e.to_string()))?,
             merchant: read(&access.merchant_private_key)?,
             platform: Hand { key: read(&access.platform_private_key)?, serial: access.platform_serial_no.clone() },
@@ -150,13 +171,16 @@ impl Stage {
 
     /// Everything that must not be seen in a report.
     pub(crate) fn secrets(&self) -> Vec<String> {
-        vec![self.access.api_v3_key.clone(), self.access.appsecret.clone(), self.openid.clone()]
+        let mut secrets = self.key_lines.clone();
+        secrets.extend([self.access.api_v3_key.clone(), self.access.appsecret.clone(), self.openid.clone()]);
+        secrets
     }
 
     async fn call(&self, method: reqwest::Method, target: &str, body: Option<Value>) -> Result<Value, String> {
         let body = body.map(|b| b.to_string()).unwrap_or_default();
         let timestamp = Timestamp::now().as_second();
         let nonce = alphanumeric(32);
+        self.own.lock().unwrap_or_else(PoisonError::into_inner).insert(nonce.clone());
         let text = message::request(method.as_str(), target, timestamp, &nonce, body.as_bytes());
         let signature = self.merchant.sign(&text);
         let authorization = format!(
@@ -197,6 +221,38 @@ impl Stage {
             return Err(format!("the sandbox refused {path}: {status} {text}"));
         }
         if text.is_empty() { Ok(Value::Null) } else { serde_json::from_str(&text).map_err(|e| e.to_string()) }
+    }
+
+    /// Was a request with this nonce made here?
+    pub(crate) fn is_own(&self, nonce: &str) -> bool {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner).contains(nonce)
+    }
+
+    /// What the sandbox noted since the request `after`.
+    pub(crate) async fn requests(&self, after: u64) -> Result<Value, String> {
+        self.control(reqwest::Method::GET, &format!("requests?after={after}"), Value::Null).await
+    }
+
+    /// Plants a fault for API calls.
+    pub(crate) async fn plant(&self, rule: Value) -> Result<Value, String> {
+        self.control(reqwest::Method::POST, "faults/plant", rule).await
+    }
+
+    /// Pulls out the faults that match what this matches.
+    pub(crate) async fn pull(&self, matches: Value) -> Result<Value, String> {
+        self.control(reqwest::Method::POST, "faults/pull", matches).await
+    }
+
+    /// What WeChat's client makes of pay params.
+    pub(crate) async fn check_pay_params(&self, params: Value) -> Result<Value, String> {
+        self.control(reqwest::Method::POST, "pay-params", params).await
+    }
+
+    /// The `trade_state` that the gateway knows.
+    pub(crate) async fn state_of(&self, out_trade_no: &str) -> Option<String> {
+        let target = format!("/v3/pay/transactions/out-trade-no/{out_trade_no}?mchid={}", self.access.mchid);
+        let known = self.call(reqwest::Method::GET, &target, None).await.ok()?;
+        known.get("trade_state").and_then(Value::as_str).map(str::to_owned)
     }
 
     /// Places an order of our own, of which the backend knows nothing.

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use guitai_certify::{CertifyError, Options, Outcome, Report, SandboxAccess};
+use guitai_certify::{CaseResult, CertifyError, Options, Outcome, Report, SandboxAccess};
 
 use crate::Context;
-use crate::failure::{Done, Failure};
+use crate::failure::{Done, Failure, problem};
 use crate::files;
 use crate::text::both;
 
@@ -27,6 +27,12 @@ pub struct CertifyArgs {
     /// Prints {"paid":BOOL,"times_applied":N} for the order in OUT_TRADE_NO
     #[arg(long, value_name = "CMD")]
     probe: Option<String>,
+    /// Makes the backend refund the paid order in OUT_TRADE_NO
+    #[arg(long, value_name = "CMD")]
+    refund: Option<String>,
+    /// Prints the pay params that the backend gives its front end for the order in OUT_TRADE_NO
+    #[arg(long, value_name = "CMD")]
+    pay_params: Option<String>,
     /// Only these cases
     #[arg(long, value_name = "CASE,…", value_delimiter = ',')]
     only: Option<Vec<String>>,
@@ -54,14 +60,19 @@ pub async fn run(context: &Context, args: CertifyArgs) -> Done {
             ));
         }
     }
-    let text = files::read_text(&args.sandbox)?;
+    for path in &args.report {
+        may_be_written(path).map_err(|error| usage(Failure::file(path, &error)))?;
+    }
+    let line = files::read_sandbox(&args.sandbox).map_err(usage)?;
     let access: SandboxAccess =
-        serde_json::from_str(text.trim()).map_err(|error| Failure::file(&args.sandbox, &error))?;
+        serde_json::from_value(line).map_err(|error| usage(Failure::file(&args.sandbox, &error)))?;
     let options = Options {
         url: args.url,
         sandbox: access,
         create_order: args.create_order,
         probe: args.probe,
+        refund: args.refund,
+        pay_params: args.pay_params,
         only: args.only,
         lost_wait: Duration::from_secs(args.lost_wait),
         i_know: args.i_know,
@@ -84,6 +95,21 @@ fn kind(path: &std::path::Path) -> Option<&'static str> {
     ["json", "html", "xml"].into_iter().find(|kind| *kind == extension)
 }
 
+/// A report that can't be written is told before the examination, not after it.
+fn may_be_written(path: &std::path::Path) -> std::io::Result<()> {
+    let is_new = !path.exists();
+    std::fs::OpenOptions::new().append(true).create(true).open(path)?;
+    if is_new { std::fs::remove_file(path) } else { Ok(()) }
+}
+
+/// Here exit 1 says that a case failed: a file that can't be used is a wrong argument.
+fn usage(failure: Failure) -> Failure {
+    match failure {
+        Failure::Refused(problem) => Failure::Usage(problem),
+        other => other,
+    }
+}
+
 /// No examination took place: exit 2, as for wrong arguments.
 fn failure(error: CertifyError) -> Failure {
     let hint = match &error {
@@ -104,27 +130,19 @@ fn failure(error: CertifyError) -> Failure {
             "Give the line that a running `guitai sandbox` printed.",
         ),
     };
-    let text = error.to_string();
-    Failure::usage(both(text.clone(), text), hint)
+    let (code, zh) = match &error {
+        CertifyError::UnknownCase(name, known) => ("UNKNOWN_CASE", format!("没有用例 `{name}`；已有：{known}")),
+        CertifyError::BadUrl(url) => ("USAGE", format!("{url} 不是带主机名的 http 或 https 地址")),
+        CertifyError::Unreachable(url) => ("BACKEND_UNREACHABLE", format!("连不上 {url}")),
+        CertifyError::LooksLive(url) => ("LIVE_URL", format!("{url} 是公网地址：不能体检线上后端")),
+        CertifyError::Sandbox(why) => ("SANDBOX_UNUSABLE", format!("沙箱无法使用：{why}")),
+    };
+    Failure::Usage(problem(code, both(zh, error.to_string()), hint))
 }
 
 fn people(context: &Context, report: &Report) -> String {
     let mut out = String::new();
-    for case in &report.cases {
-        let (glyph, zh, en) = match case.result {
-            Outcome::Pass => ("✓", "通过", "pass"),
-            Outcome::Fail => ("✕", "不通过", "FAIL"),
-            Outcome::Warn => ("!", "警告", "warn"),
-            Outcome::Skip => ("–", "跳过", "skip"),
-        };
-        out += &format!("{glyph} {} {}\n", context.out.pick(zh, en), case.name);
-        if case.result != Outcome::Pass {
-            out += &format!("    {}\n", crate::out::visible(context.out.pick(&case.why.zh, &case.why.en)));
-            if !case.fix.en.is_empty() {
-                out += &format!("    → {}\n", context.out.pick(&case.fix.zh, &case.fix.en));
-            }
-        }
-    }
+    cards(context, &report.cases, &mut out);
     out += &format!(
         "{} {}, {} {}, {} {}, {} {}\n",
         report.passed,
@@ -136,5 +154,30 @@ fn people(context: &Context, report: &Report) -> String {
         report.skipped,
         context.out.pick("跳过", "skipped"),
     );
+    if !report.outgoing.is_empty() {
+        out += context.out.pick(
+            "\n主动调用（沙箱所见，不计入以上结果）\n",
+            "\nIts own calls, as the sandbox saw them (not counted above)\n",
+        );
+        cards(context, &report.outgoing, &mut out);
+    }
     out
+}
+
+fn cards(context: &Context, cases: &[CaseResult], out: &mut String) {
+    for case in cases {
+        let (glyph, zh, en) = match case.result {
+            Outcome::Pass => ("✓", "通过", "pass"),
+            Outcome::Fail => ("✕", "不通过", "FAIL"),
+            Outcome::Warn => ("!", "警告", "warn"),
+            Outcome::Skip => ("–", "跳过", "skip"),
+        };
+        *out += &format!("{glyph} {} {}\n", context.out.pick(zh, en), case.name);
+        if case.result != Outcome::Pass {
+            *out += &format!("    {}\n", crate::out::visible(context.out.pick(&case.why.zh, &case.why.en)));
+        }
+        if matches!(case.result, Outcome::Fail | Outcome::Warn) {
+            *out += &format!("    → {}\n", context.out.pick(&case.fix.zh, &case.fix.en));
+        }
+    }
 }

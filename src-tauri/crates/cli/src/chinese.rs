@@ -274,6 +274,8 @@ const SENTENCES: &[(&str, &str)] = &[
     ("The ready line of `guitai sandbox`, on whose credentials the backend runs", "后端所用沙箱的就绪信息"),
     ("Makes the backend place an order with notify_url = URL; its last line is the out_trade_no", "让后端以该地址为 notify_url 下单的命令；最后一行为 out_trade_no"),
     ("Prints {\"paid\":BOOL,\"times_applied\":N} for the order in OUT_TRADE_NO", "为 OUT_TRADE_NO 的订单打印 {\"paid\":BOOL,\"times_applied\":N} 的命令"),
+    ("Makes the backend refund the paid order in OUT_TRADE_NO", "让后端为 OUT_TRADE_NO 这张已支付订单退款的命令"),
+    ("Prints the pay params that the backend gives its front end for the order in OUT_TRADE_NO", "打印后端为 OUT_TRADE_NO 给前端的支付参数的命令"),
     ("Only these cases", "只做这些用例"),
     ("How long a lost callback may stay unnoticed", "丢失的回调最久多久被发现"),
     ("Write the score card: .json, .html (one page) or .xml (JUnit); may be repeated", "写出成绩单：.json、.html（单页）或 .xml（JUnit），可给多个"),

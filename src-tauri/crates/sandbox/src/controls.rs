@@ -7,12 +7,13 @@
 //! | `GET notifications`, `POST notifications/{id}/redeliver` | list; `{"fault"}` → the attempt |
 //! | `GET\|POST clock` | `{"advance_seconds"}` → both clocks |
 //! | `GET\|POST faults` | the gateway's misbehaviour for API calls; a POST replaces the list |
+//! | `POST faults/plant`, `POST faults/pull` | one rule more; `{"method"?,"path"?,"body_contains"?}`: the rules that match this go |
 //! | `GET\|POST callback-faults` | what is wrong with notifications of the ladder: the next `times`, a `share` by `seed`, one `out_trade_no` |
 //! | `GET\|POST switches` | [`Switches`](crate::Switches); a POST changes what it names |
 //! | `POST certificates`, `DELETE certificates/{serial_no}` | `{"mchid"?}` → one more platform certificate; ends one |
 //! | `POST login-codes` | `{"name"?}` → `{"js_code"}` for `jscode2session` |
 //! | `GET errors` | every error of the gateway, and how to provoke it |
-//! | `GET requests` | the newest 500 requests, newest first |
+//! | `GET requests` | the newest 500 requests, newest first; `?after=ID`: those since |
 //! | `POST reset` | forgets orders, notifications and faults; keeps keys, clock and switches |
 
 use bytes::Bytes;
@@ -82,6 +83,11 @@ async fn answer(control: &Control, request: &Request) -> Result<Value, ControlEr
         ("POST", ["clock"]) => json_of(&control.advance(read::<Advance>(request)?.advance_seconds).await?),
         ("GET", ["faults"]) => json_of(&office.api_faults()),
         ("POST", ["faults"]) => json_of(&office.set_api_faults(read::<Vec<ApiFault>>(request)?)?),
+        ("POST", ["faults", "plant"]) => office.plant_api_fault(read(request)?).map(|()| Value::Null),
+        ("POST", ["faults", "pull"]) => {
+            office.pull_api_fault(&read(request)?);
+            Ok(Value::Null)
+        }
         ("GET", ["callback-faults"]) => json_of(&office.callback_faults()),
         ("POST", ["callback-faults"]) => json_of(&office.set_callback_faults(read::<Vec<CallbackFault>>(request)?)?),
         ("GET", ["switches"]) => json_of(&*office.switches()),
@@ -96,7 +102,10 @@ async fn answer(control: &Control, request: &Request) -> Result<Value, ControlEr
             Ok(Control::login_code(wanted.name.as_deref()))
         }
         ("GET", ["errors"]) => json_of(&crate::errors()),
-        ("GET", ["requests"]) => json_of(&office.requests(usize::MAX)),
+        ("GET", ["requests"]) => {
+            let after = request.query().and_then(|q| q.strip_prefix("after=")).and_then(|id| id.parse().ok());
+            json_of(&office.requests_after(after.unwrap_or(0)))
+        }
         ("POST", ["reset"]) => kept(office.reset()).await.map(|()| Value::Null),
         (
             _,

@@ -27,17 +27,24 @@ pub struct FaultMatch {
     /// The order that the path or the body names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub out_trade_no: Option<String>,
+    /// What the body must contain, byte for byte: an order's number, or a part of its notify_url.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_contains: Option<String>,
 }
 
 impl FaultMatch {
-    fn fits(&self, method: &str, path: &str, order: Option<&str>) -> bool {
+    fn fits(&self, method: &str, path: &str, body: &[u8], order: Option<&str>) -> bool {
         let method_fits = self.method.as_ref().is_none_or(|m| m.eq_ignore_ascii_case(method));
         let path_fits = self.path.as_ref().is_none_or(|wanted| match wanted.strip_suffix('*') {
             Some(beginning) => path.starts_with(beginning),
             None => wanted == path,
         });
         let order_fits = self.out_trade_no.as_deref().is_none_or(|wanted| order == Some(wanted));
-        method_fits && path_fits && order_fits
+        let body_fits = self
+            .body_contains
+            .as_ref()
+            .is_none_or(|part| part.is_empty() || body.windows(part.len()).any(|window| window == part.as_bytes()));
+        method_fits && path_fits && order_fits && body_fits
     }
 }
 
@@ -276,11 +283,26 @@ impl Faults {
         Ok(())
     }
 
+    /// One more rule, after the others, which stay as far as they have come.
+    pub(crate) fn plant(&mut self, rule: ApiFault) -> Result<(), String> {
+        let mut fresh = Faults::default();
+        fresh.set_api(vec![rule])?;
+        if self.api.len() >= MOST_RULES {
+            return Err(format!("{MOST_RULES} faults at most"));
+        }
+        self.api.append(&mut fresh.api);
+        Ok(())
+    }
+
+    /// Takes away the rules that match what this one matches, used up or not.
+    pub(crate) fn pull(&mut self, matches: &FaultMatch) {
+        self.api.retain(|at| at.rule.matches != *matches);
+    }
+
     /// The first rule that fits strikes and is used up by one. `seed` is for rules without one of their own.
     pub(crate) fn strike_api(
         &mut self,
-        method: &str,
-        path: &str,
+        (method, path, body): (&str, &str, &[u8]),
         order: impl FnOnce() -> Option<String>,
         seed: u64,
     ) -> Strike {
@@ -291,7 +313,7 @@ impl Faults {
         let call = thing(&[method, path, order.as_deref().unwrap_or_default()]);
         for at in &mut self.api {
             let (share, own) = (at.rule.share, at.rule.seed);
-            if at.rule.times == Some(0) || !at.rule.matches.fits(method, path, order.as_deref()) {
+            if at.rule.times == Some(0) || !at.rule.matches.fits(method, path, body, order.as_deref()) {
                 continue;
             }
             if !at.takes(share, if own == 0 { seed } else { own }, call) {
@@ -351,7 +373,8 @@ mod tests {
         let mut faults = Faults::default();
         let rule = r#"[{"match":{"method":"post","path":"/v3/pay/*"},"times":2,"fault":"http_500","latency_ms":5}]"#;
         faults.set_api(serde_json::from_str(rule).unwrap()).unwrap();
-        let strike = |faults: &mut Faults, method: &str, path: &str| faults.strike_api(method, path, || None, 0);
+        let strike =
+            |faults: &mut Faults, method: &str, path: &str| faults.strike_api((method, path, b""), || None, 0);
         assert_eq!(strike(&mut faults, "GET", "/v3/pay/x"), Strike::default());
         assert_eq!(strike(&mut faults, "POST", "/v3/certificates"), Strike::default());
         for _ in 0..2 {
@@ -359,6 +382,23 @@ mod tests {
         }
         assert_eq!(strike(&mut faults, "POST", "/v3/pay/x"), Strike::default());
         assert!(faults.api().is_empty());
+    }
+
+    #[test]
+    fn a_planted_fault_is_for_one_order_and_can_be_pulled_out() {
+        let mut faults = Faults::default();
+        let rule = |part: &str| -> ApiFault {
+            let json = format!(r#"{{"match":{{"body_contains":"{part}"}},"times":9,"fault":"wrong_signature"}}"#);
+            serde_json::from_str(&json).unwrap()
+        };
+        faults.plant(rule("A1")).unwrap();
+        faults.plant(rule("B1")).unwrap();
+        let strike = |faults: &mut Faults, body: &[u8]| faults.strike_api(("POST", "/v3/pay/x", body), || None, 0).fault;
+        assert_eq!(strike(&mut faults, b"{\"out_trade_no\":\"A1\"}"), Some(ApiFaultKind::WrongSignature));
+        assert_eq!(strike(&mut faults, b"{\"out_trade_no\":\"C1\"}"), None);
+        faults.pull(&rule("A1").matches);
+        assert_eq!(strike(&mut faults, b"A1"), None);
+        assert_eq!(strike(&mut faults, b"B1"), Some(ApiFaultKind::WrongSignature));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use wechatpay::notification::{self, Envelope};
 use wechatpay::time::{Timestamp, beijing};
 
 use crate::clock::{Clock, Lots, Millis, instant};
-use crate::faults::{ApiFault, CallbackFault, Faults, RedeliverFault, Strike};
+use crate::faults::{ApiFault, CallbackFault, FaultMatch, Faults, RedeliverFault, Strike};
 use crate::gateway::{self, BillFiles, Books, Caller, Granted, LoginCodes, Refused, Route, Traffic};
 use crate::keyring::{Keyring, Merchant};
 use crate::ledger::{Attempt, Forbidden, Ledger, Notice, NoticeState, Refund, State, Status, key};
@@ -169,9 +169,15 @@ impl Office {
     }
 
     /// The fault that strikes this call, if any; `order` finds the order that it is about.
-    pub(crate) fn strike_api(&self, method: &str, path: &str, order: impl FnOnce() -> Option<String>) -> Strike {
+    pub(crate) fn strike_api(
+        &self,
+        method: &str,
+        path: &str,
+        body: &[u8],
+        order: impl FnOnce() -> Option<String>,
+    ) -> Strike {
         let seed = self.switches().seed.unwrap_or(0);
-        self.desk().faults.strike_api(method, path, order, seed)
+        self.desk().faults.strike_api((method, path, body), order, seed)
     }
 
     /// The fault that strikes this attempt of the ladder, if any. One that puts the attempt off has done so: then there is no
@@ -209,6 +215,18 @@ impl Office {
         set.map_err(|m| ControlError::new(400, "INVALID_FAULTS", m))?;
         self.tell(SandboxEvent::Settings);
         Ok(self.api_faults())
+    }
+
+    pub(crate) fn plant_api_fault(&self, rule: ApiFault) -> Result<(), ControlError> {
+        let planted = self.desk().faults.plant(rule);
+        planted.map_err(|m| ControlError::new(400, "INVALID_FAULTS", m))?;
+        self.tell(SandboxEvent::Settings);
+        Ok(())
+    }
+
+    pub(crate) fn pull_api_fault(&self, matches: &FaultMatch) {
+        self.desk().faults.pull(matches);
+        self.tell(SandboxEvent::Settings);
     }
 
     pub(crate) fn callback_faults(&self) -> Vec<CallbackFault> {
@@ -468,6 +486,12 @@ impl Office {
     /// The newest requests, newest first.
     pub(crate) fn requests(&self, limit: usize) -> Vec<RequestView> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).1.iter().rev().take(limit).cloned().collect()
+    }
+
+    /// Those that came after `id`, newest first.
+    pub(crate) fn requests_after(&self, id: u64) -> Vec<RequestView> {
+        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.1.iter().rev().take_while(|view| view.id > id).cloned().collect()
     }
 
     fn tell(&self, event: SandboxEvent) {

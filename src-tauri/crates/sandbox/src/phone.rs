@@ -18,19 +18,24 @@ fn no(cause: Option<&str>, text: &str) -> PayParamsVerdict {
 /// Checks the object given to `wx.requestPayment`, with `appId`.
 pub(crate) fn check(office: &Office, params: &Value) -> PayParamsVerdict {
     let Some(map) = params.as_object() else { return no(Some("param_missing"), "参数不是对象") };
-    let app_id = map.get("appId").and_then(Value::as_str).unwrap_or_default();
+    let text = |names: &[&str]| names.iter().find_map(|name| map.get(*name)?.as_str()).unwrap_or_default();
+    // The App SDK's set names the payee and carries the bare prepay_id.
+    let prepay_id = text(&["prepayId", "prepayid"]);
+    let kind = if prepay_id.is_empty() { PayParamsKind::Jsapi } else { PayParamsKind::App };
+    let app_id = text(&["appId", "appid"]);
     if app_id.is_empty() {
         return no(Some("param_missing"), "缺少参数appId");
     }
-    let package = map.get("package").and_then(Value::as_str).unwrap_or_default();
-    let found = behind(office, package.strip_prefix("prepay_id=").unwrap_or(package));
+    let package = text(&["package"]);
+    let ticket = if kind == PayParamsKind::App { prepay_id } else { package };
+    let found = behind(office, ticket.strip_prefix("prepay_id=").unwrap_or(ticket));
     // Params without a findable order are judged by the merchant that they name, so that the reason can still be told.
     let named = || office.keyring.all().iter().find(|m| m.appid == app_id).or(office.keyring.all().first());
     let merchant = found.as_ref().map(|order| &order.merchant).or_else(named);
     let Some(merchant) = merchant else { return no(None, "商户不存在") };
     let appid = found.as_ref().map_or(merchant.appid.as_str(), |order| order.appid.as_str());
-    if let Some(cause) = wrong(merchant, appid, params) {
-        let about_package = matches!(cause, "package_wrong") || package.is_empty();
+    if let Some(cause) = wrong(merchant, appid, params, kind) {
+        let about_package = kind == PayParamsKind::Jsapi && (cause == "package_wrong" || package.is_empty());
         return no(Some(cause), if about_package { "JSAPI缺少参数total_fee" } else { "支付验证签名失败" });
     }
     match found.map(|order| (order.state, order.open)) {
@@ -45,10 +50,10 @@ pub(crate) fn check(office: &Office, params: &Value) -> PayParamsVerdict {
 }
 
 /// The slug of what is wrong with the params' form or signature.
-fn wrong(merchant: &Merchant, appid: &str, params: &Value) -> Option<&'static str> {
+fn wrong(merchant: &Merchant, appid: &str, params: &Value, kind: PayParamsKind) -> Option<&'static str> {
     let text = params.to_string();
     let key = KeyFile::Certificate(merchant.certificate_pem.as_bytes());
-    let input = PayParamsInput { params: text.as_bytes(), appid, kind: PayParamsKind::Jsapi, key };
+    let input = PayParamsInput { params: text.as_bytes(), appid, kind, key };
     match doctor::pay_params(&input) {
         Ok(diagnosis) if diagnosis.valid => None,
         Ok(diagnosis) => Some(diagnosis.cause.map_or("sign_string_unexplained", doctor::Cause::slug)),
@@ -136,11 +141,17 @@ mod tests {
         ] {
             let params = json!({ "appId": a, "timeStamp": t, "nonceStr": n, "package": p, "signType": "RSA",
                 "paySign": key.sign(signed.as_bytes()) });
-            assert_eq!(wrong(merchant, APPID, &params), expected, "{signed:?}");
+            assert_eq!(wrong(merchant, APPID, &params, PayParamsKind::Jsapi), expected, "{signed:?}");
         }
+        let signed = key.sign(format!("{a}\n{t}\n{n}\nwx1\n").as_bytes());
+        let mut app = json!({ "appId": a, "partnerId": "1900000001", "prepayId": "wx1", "packageValue": "Sign=WXPay",
+            "nonceStr": n, "timeStamp": t, "sign": signed });
+        assert_eq!(wrong(merchant, APPID, &app, PayParamsKind::App), None);
+        app["prepayId"] = json!("prepay_id=wx1");
+        assert_eq!(wrong(merchant, APPID, &app, PayParamsKind::App), Some("prepay_prefix_wrong"));
         let stranger = fixture::strangers_key().sign(format!("{a}\n{t}\n{n}\n{p}\n").as_bytes());
         let params =
             json!({ "appId": a, "timeStamp": t, "nonceStr": n, "package": p, "signType": "RSA", "paySign": stranger });
-        assert_eq!(wrong(merchant, APPID, &params), Some("key_mismatch"));
+        assert_eq!(wrong(merchant, APPID, &params, PayParamsKind::Jsapi), Some("key_mismatch"));
     }
 }
