@@ -67,6 +67,17 @@ pub struct CertifyCase {
     pub sent: String,
 }
 
+/// How a run compares with the one before it of the same URL.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, specta::Type)]
+pub struct CertifyCompared {
+    /// When the earlier one ended.
+    pub since: String,
+    /// Cases that come out better now.
+    pub better: Vec<String>,
+    /// Cases that come out worse now.
+    pub worse: Vec<String>,
+}
+
 /// Where the examination stands.
 #[derive(Debug, Clone, Default, Serialize, specta::Type)]
 pub struct CertifyState {
@@ -82,6 +93,10 @@ pub struct CertifyState {
     pub total: u32,
     /// Those that are done, in the order in which they finished; in the contract's order at the end.
     pub cases: Vec<CertifyCase>,
+    /// What the backend was seen to do by itself; not among the cases.
+    pub outgoing: Vec<CertifyCase>,
+    /// At the end: beside the run before.
+    pub compared: Option<CertifyCompared>,
     /// Why no examination took place.
     pub problem: Option<Problem>,
 }
@@ -94,6 +109,8 @@ pub enum ReportKind {
     Json,
     /// One page for people.
     Html,
+    /// JUnit, for CI.
+    Xml,
 }
 
 /// The examination of this window.
@@ -117,11 +134,11 @@ impl Default for Examination {
 }
 
 impl Examination {
-    /// Starts one with the sandbox of `ready_line`.
+    /// Starts one with the sandbox of `ready_line`; it is kept in `data_dir` beside the earlier ones.
     ///
     /// # Errors
     /// `CERTIFY_RUNNING`: there is one already. Everything else is told in the state.
-    pub fn start(&self, ready_line: &serde_json::Value, input: CertifyInput) -> Result<(), Problem> {
+    pub fn start(&self, ready_line: &serde_json::Value, input: CertifyInput, data_dir: &Path) -> Result<(), Problem> {
         let sandbox = SandboxAccess::deserialize(ready_line).map_err(|error| not_begun(&error.to_string()))?;
         let given = |text: Option<String>| text.map(|it| it.trim().to_owned()).filter(|it| !it.is_empty());
         let options = guitai_certify::Options {
@@ -157,6 +174,7 @@ impl Examination {
         *lock(&self.report) = None;
         let mine = self.turn.fetch_add(1, Ordering::AcqRel).wrapping_add(1);
         let (state, report, turn) = (self.state.clone(), self.report.clone(), self.turn.clone());
+        let data_dir = data_dir.to_owned();
         let task = tauri::async_runtime::spawn(async move {
             let tell = Arc::new(move |with: &dyn Fn(&mut CertifyState)| {
                 if turn.load(Ordering::Acquire) == mine {
@@ -164,12 +182,25 @@ impl Examination {
                 }
             });
             let heard = tell.clone();
-            let progress = move |case: &CaseResult| heard(&|state| state.cases.push(CertifyCase::of(case)));
+            let progress = move |case: &CaseResult| {
+                let is_outgoing = guitai_certify::OUTGOING.iter().any(|it| it.name == case.name);
+                heard(&|state| {
+                    if is_outgoing { &mut state.outgoing } else { &mut state.cases }.push(CertifyCase::of(case));
+                });
+            };
             match guitai_certify::run_watched(options, Arc::new(progress)).await {
                 Ok(done) => {
                     let cases: Vec<CertifyCase> = done.cases.iter().map(CertifyCase::of).collect();
+                    let outgoing: Vec<CertifyCase> = done.outgoing.iter().map(CertifyCase::of).collect();
+                    // A run counts even where it can't be kept.
+                    let compared = guitai_certify::history::keep(&data_dir, &done).ok().flatten();
+                    let compared =
+                        compared.map(|it| CertifyCompared { since: it.since, better: it.better, worse: it.worse });
                     *lock(&report) = Some(done);
-                    tell(&|state| (state.cases, state.running, state.finished) = (cases.clone(), false, true));
+                    tell(&|state| {
+                        (state.cases, state.outgoing) = (cases.clone(), outgoing.clone());
+                        (state.compared, state.running, state.finished) = (compared.clone(), false, true);
+                    });
                 }
                 Err(error) => {
                     let problem = of_certify(&error);
@@ -210,6 +241,7 @@ impl Examination {
             match kind {
                 ReportKind::Json => ("json", serde_json::to_string_pretty(report).unwrap_or_default()),
                 ReportKind::Html => ("html", guitai_certify::html(report)),
+                ReportKind::Xml => ("xml", guitai_certify::junit(report)),
             }
         };
         let folder = data_dir.join("reports");
@@ -351,7 +383,7 @@ mod tests {
     async fn what_can_not_be_examined_is_said_and_leaves_nothing_to_save() {
         let examination = Examination::default();
         for url in ["", "nowhere", "ftp://127.0.0.1/", "https://example.com/notify"] {
-            examination.start(&ready_line(), of(url)).expect("none runs");
+            examination.start(&ready_line(), of(url), &std::env::temp_dir()).expect("none runs");
             let state = ended(&examination).await;
             assert_eq!(state.problem.map(|it| it.code).as_deref(), Some("CERTIFY_NOT_RUN"), "{url}");
             assert!(!state.finished && state.cases.is_empty());
@@ -359,17 +391,17 @@ mod tests {
         let folder = std::env::temp_dir();
         let refused = examination.save(&folder, ReportKind::Html).await.expect_err("nothing to save");
         assert_eq!(refused.code, "NO_REPORT");
-        let refused = examination.start(&json!({}), of("http://127.0.0.1/")).expect_err("no ready line");
+        let refused = examination.start(&json!({}), of("http://127.0.0.1/"), &folder).expect_err("no ready line");
         assert_eq!(refused.code, "CERTIFY_SANDBOX");
     }
 
     #[tokio::test]
     async fn a_stopped_one_is_over_and_another_can_begin() {
         let examination = Examination::default();
-        examination.start(&ready_line(), of("http://127.0.0.1:1/")).expect("none runs");
+        examination.start(&ready_line(), of("http://127.0.0.1:1/"), &std::env::temp_dir()).expect("none runs");
         examination.stop();
         assert!(!examination.state(None).await.running);
-        examination.start(&ready_line(), of("nowhere")).expect("none runs any more");
+        examination.start(&ready_line(), of("nowhere"), &std::env::temp_dir()).expect("none runs any more");
         assert!(ended(&examination).await.problem.is_some());
     }
 }

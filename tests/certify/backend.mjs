@@ -144,6 +144,7 @@ const notified = async (request, response, body) => {
   } catch {
     return refuse(response, 400, 'not understood');
   }
+  if (fault === 'echoes_secrets') return response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify({ code: 'SUCCESS', content, sandbox, merchantKey }));
   if (fault === 'slow') await new Promise((resolve) => setTimeout(resolve, 1300));
   if (fault === 'same_id_is_refused' && seenIds.has(message.id)) return refuse(response, 409, 'seen');
   const first = !seenIds.has(message.id);
@@ -203,7 +204,7 @@ if (fault !== 'never_queries') {
     }
   }, fault === 'asks_without_rest' ? 100 : 1500).unref();
 }
-server.listen(0, '127.0.0.1', () => {
+server.listen(Number(process.env.PORT ?? 0), '127.0.0.1', () => {
   const { port } = server.address();
   notify_url = `http://127.0.0.1:${port}/notify`;
   console.log(JSON.stringify({ port }));

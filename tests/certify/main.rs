@@ -2,6 +2,8 @@
 
 #![allow(missing_docs)]
 
+mod ci;
+mod contract;
 mod outgoing;
 mod rust_backend;
 

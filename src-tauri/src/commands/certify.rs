@@ -18,7 +18,7 @@ pub async fn certify_start(
 ) -> Result<(), Problem> {
     confirm_commands(&app, &[input.create_order.as_deref(), input.probe.as_deref()]).await?;
     let sandbox = host.sandbox().await?;
-    examination.start(&sandbox.ready_line(), input)
+    examination.start(&sandbox.ready_line(), input, &host.data_dir()?)
 }
 
 /// Ends it; what was found so far stays.

@@ -592,6 +592,16 @@ export type CertifyCase = {
 	sent: string,
 };
 
+/**  How a run compares with the one before it of the same URL. */
+export type CertifyCompared = {
+	/**  When the earlier one ended. */
+	since: string,
+	/**  Cases that come out better now. */
+	better: string[],
+	/**  Cases that come out worse now. */
+	worse: string[],
+};
+
 /**  What to examine. */
 export type CertifyInput = {
 	/**  The backend's callback URL: on this machine or in this network. */
@@ -618,6 +628,10 @@ export type CertifyState = {
 	total: number,
 	/**  Those that are done, in the order in which they finished; in the contract's order at the end. */
 	cases: CertifyCase[],
+	/**  What the backend was seen to do by itself; not among the cases. */
+	outgoing: CertifyCase[],
+	/**  At the end: beside the run before. */
+	compared: CertifyCompared | null,
 	/**  Why no examination took place. */
 	problem: Problem | null,
 };
@@ -899,6 +913,8 @@ export type FaultMatch = {
 	path?: string | null,
 	/**  The order that the path or the body names. */
 	out_trade_no?: string | null,
+	/**  What the body must contain, byte for byte: an order's number, or a part of its notify_url. */
+	body_contains?: string | null,
 };
 
 /**  What the doctor found, as `guitai doctor` prints it. */
@@ -1873,7 +1889,9 @@ export type ReportKind =
 /**  For programs. */
 "json" | 
 /**  One page for people. */
-"html";
+"html" | 
+/**  JUnit, for CI. */
+"xml";
 
 /**  A request to the gateway and what became of it. */
 export type RequestView = {

@@ -50,7 +50,7 @@ const caseOf = (name: string, i: number): CertifyCase => ({
 });
 
 export function labCommands(): LabCommands {
-  let state: CertifyState = { revision: 0, running: false, finished: false, url: null, total: CASES.length, cases: [], problem: null };
+  let state: CertifyState = { revision: 0, running: false, finished: false, url: null, total: CASES.length, cases: [], outgoing: [], compared: null, problem: null };
   let waiting: (() => void)[] = [];
   const change = (more: Partial<CertifyState>) => {
     state = { ...state, ...more, revision: state.revision + 1 };
@@ -73,12 +73,12 @@ export function labCommands(): LabCommands {
       return { ok: input.signature === '' ? null : input.text.endsWith('\n'), why: input.signature === '' ? { zh: '还没有签名值。', en: 'There is no signature yet.' } : null, sha256: String(text.length).padStart(64, '0'), bytes: text.length, fingerprint: FINGERPRINT };
     },
     certifyStart: async (input) => {
-      change({ running: true, finished: false, url: input.url, cases: [], problem: null });
+      change({ running: true, finished: false, url: input.url, cases: [], outgoing: [], compared: null, problem: null });
       CASES.forEach((name, i) =>
         setTimeout(() => {
           if (!state.running) return;
           const last = i === CASES.length - 1;
-          change({ cases: [...state.cases, caseOf(name, i)], running: !last, finished: last });
+          change({ cases: [...state.cases, caseOf(name, i)], running: !last, finished: last, ...(last ? { outgoing: [caseOf('answers_verified', 0)], compared: { since: '2026-11-23T20:00:00+08:00', better: ['genuine_accepted', 'duplicate_accepted'], worse: [] } } : {}) });
         }, 20 * (i + 1)),
       );
       return null;

@@ -4,7 +4,8 @@
 //! The backend runs on the sandbox's credentials; this crate signs with the sandbox's platform key and meets the sandbox
 //! only over HTTP. `cases` has what is sent and why, `stage` makes the orders and the notifications, `backend` sends and
 //! asks what the backend thinks, `duties` says what each case sends, `look` what the backend believes afterwards,
-//! `outgoing` judges its own calls, `run` conducts, `report` writes the score card. No printing here.
+//! `outgoing` judges its own calls, `run` conducts, `report` writes the score card. `history` keeps past runs.
+//! No printing here.
 
 #![forbid(unsafe_code)]
 
@@ -14,6 +15,7 @@ mod controls;
 mod duties;
 mod early;
 mod garbage;
+pub mod history;
 mod hook;
 mod look;
 mod outgoing;

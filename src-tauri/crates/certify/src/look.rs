@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 
 use crate::backend::Backend;
 use crate::report::{Outcome, Text};
-use crate::run::Exam;
+use crate::run::{DYING, Exam};
 use crate::stage::Order;
 
 /// After an answer, how long a backend may take to apply what it acknowledged.
@@ -51,8 +51,9 @@ impl Exam {
                 drop(turn);
                 match found {
                     Err(Found::Wrong(_)) if !late => tokio::time::sleep(Duration::from_millis(250)).await,
-                    // Another case has killed it: it is asked again when it is back.
-                    Err(Found::Probe(_)) if !backend.reachable(Duration::ZERO).await => {
+                    // Another case may just have killed it: it is asked once more when it is back.
+                    Err(Found::Probe(_)) => {
+                        tokio::time::sleep(DYING).await;
                         backend.reachable(RESTART).await;
                         let _turn = gate.acquire_owned().await.map_err(|e| Found::Probe(e.to_string()))?;
                         break check(&backend, &number, want, true).await;

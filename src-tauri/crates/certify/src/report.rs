@@ -1,6 +1,6 @@
 //! The score card: as data (JSON), as JUnit, and as one self-contained HTML page. Secrets are masked before they get here.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A text in both languages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -19,7 +19,7 @@ impl Text {
 }
 
 /// What became of a case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// The duty is met.

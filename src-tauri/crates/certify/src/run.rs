@@ -19,6 +19,8 @@ use crate::stage::{Order, SandboxAccess, Stage};
 /// A backend that died is waited for so long.
 const RESTART: Duration = Duration::from_secs(10);
 
+pub(crate) const DYING: Duration = Duration::from_millis(500);
+
 /// Why no examination took place. (A failed duty is no error.)
 #[derive(Debug, thiserror::Error)]
 pub enum CertifyError {
@@ -310,6 +312,10 @@ impl Exam {
     pub(crate) async fn wait_if_down(&mut self, answer: &Answer) {
         if answer.status.is_some() || self.gone {
             return;
+        }
+        if answer.broke {
+            // A process that is dying still takes connections for a moment.
+            tokio::time::sleep(DYING).await;
         }
         self.gone = !self.backend.reachable(RESTART).await;
         if !self.gone && answer.broke {

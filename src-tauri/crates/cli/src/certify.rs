@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use guitai_certify::history::{self, Compared, Past};
 use guitai_certify::{CaseResult, CertifyError, Options, Outcome, Report, SandboxAccess};
 
 use crate::Context;
+use crate::desk;
 use crate::failure::{Done, Failure, problem};
 use crate::files;
 use crate::text::both;
@@ -16,11 +18,11 @@ use crate::text::both;
 #[derive(Debug, Args)]
 pub struct CertifyArgs {
     /// The backend's callback URL
-    #[arg(value_name = "URL")]
-    url: String,
+    #[arg(value_name = "URL", required_unless_present = "history")]
+    url: Option<String>,
     /// The ready line of `guitai sandbox`, on whose credentials the backend runs
-    #[arg(long, value_name = "FILE")]
-    sandbox: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "history")]
+    sandbox: Option<PathBuf>,
     /// Makes the backend place an order with notify_url = URL; its last line is the out_trade_no
     #[arg(long, value_name = "CMD")]
     create_order: Option<String>,
@@ -45,10 +47,14 @@ pub struct CertifyArgs {
     /// Examine a public address all the same: it is not a live backend
     #[arg(long)]
     i_know: bool,
+    /// Show past runs, newest first, and examine nothing
+    #[arg(long, conflicts_with_all = ["url", "sandbox"])]
+    history: bool,
 }
 
 /// Runs the examination.
 pub async fn run(context: &Context, args: CertifyArgs) -> Done {
+    let (Some(url), Some(sandbox)) = (args.url, args.sandbox) else { return past(context) };
     for path in &args.report {
         if kind(path).is_none() {
             return Err(Failure::usage(
@@ -63,11 +69,10 @@ pub async fn run(context: &Context, args: CertifyArgs) -> Done {
     for path in &args.report {
         may_be_written(path).map_err(|error| usage(Failure::file(path, &error)))?;
     }
-    let line = files::read_sandbox(&args.sandbox).map_err(usage)?;
-    let access: SandboxAccess =
-        serde_json::from_value(line).map_err(|error| usage(Failure::file(&args.sandbox, &error)))?;
+    let line = files::read_sandbox(&sandbox).map_err(usage)?;
+    let access: SandboxAccess = serde_json::from_value(line).map_err(|error| usage(Failure::file(&sandbox, &error)))?;
     let options = Options {
-        url: args.url,
+        url,
         sandbox: access,
         create_order: args.create_order,
         probe: args.probe,
@@ -86,13 +91,65 @@ pub async fn run(context: &Context, args: CertifyArgs) -> Done {
         };
         std::fs::write(path, written).map_err(|error| Failure::file(path, &error))?;
     }
-    context.out.document(&report, || people(context, &report));
+    // A run counts even where it can't be kept.
+    let compared = desk::data_dir(context)
+        .map_err(|_| std::io::Error::other("no data folder"))
+        .and_then(|folder| history::keep(&folder, &report))
+        .unwrap_or_else(|error| {
+            context.out.note(&format!("{}: {error}", context.out.pick("这次体检没有记下", "this run was not kept")));
+            None
+        });
+    context
+        .out
+        .document(&report, || people(context, &report) + &compared.map_or_else(String::new, |c| said(context, &c)));
     if report.failed > 0 { Err(Failure::NotValid) } else { Ok(()) }
 }
 
 fn kind(path: &std::path::Path) -> Option<&'static str> {
     let extension = path.extension()?.to_str()?.to_ascii_lowercase();
     ["json", "html", "xml"].into_iter().find(|kind| *kind == extension)
+}
+
+/// `--history`.
+fn past(context: &Context) -> Done {
+    let folder = desk::data_dir(context)?;
+    let runs = history::past(&folder).map_err(|error| Failure::file(&folder, &error))?;
+    context.out.document(&runs, || {
+        if runs.is_empty() {
+            return context.out.pick("还没有体检过。", "Nothing has been examined yet.").to_owned();
+        }
+        let words = ["通过/passed", "不通过/failed", "警告/warned", "跳过/skipped"]
+            .map(|word| word.split_once('/').map_or(word, |(zh, en)| context.out.pick(zh, en)));
+        let [passed, failed, warned, skipped] = words;
+        let line = |run: &Past| {
+            format!(
+                "{}  {} {passed}, {} {failed}, {} {warned}, {} {skipped}  {}\n",
+                run.at, run.passed, run.failed, run.warned, run.skipped, run.url
+            )
+        };
+        runs.iter().map(line).collect()
+    });
+    Ok(())
+}
+
+/// How it compares with the run before.
+fn said(context: &Context, compared: &Compared) -> String {
+    let since = &compared.since;
+    let (better, worse) = (compared.better.len(), compared.worse.len());
+    let mut out = String::from("\n");
+    if better + worse == 0 {
+        let (zh, en) = (format!("与 {since} 那次相同\n"), format!("as in the run of {since}\n"));
+        return out + context.out.pick(&zh, &en);
+    }
+    let zh = format!("与 {since} 相比：{better} 项变好，{worse} 项变差\n");
+    let en = format!("since the run of {since}: {better} better, {worse} worse\n");
+    out += context.out.pick(&zh, &en);
+    for (sign, names) in [("+", &compared.better), ("-", &compared.worse)] {
+        for name in names {
+            out += &format!("  {sign} {name}\n");
+        }
+    }
+    out
 }
 
 /// A report that can't be written is told before the examination, not after it.

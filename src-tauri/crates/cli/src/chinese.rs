@@ -279,6 +279,7 @@ const SENTENCES: &[(&str, &str)] = &[
     ("Only these cases", "只做这些用例"),
     ("How long a lost callback may stay unnoticed", "丢失的回调最久多久被发现"),
     ("Write the score card: .json, .html (one page) or .xml (JUnit); may be repeated", "写出成绩单：.json、.html（单页）或 .xml（JUnit），可给多个"),
+    ("Show past runs, newest first, and examine nothing", "列出以往的体检，新的在前；不做体检"),
     ("Examine a public address all the same: it is not a live backend", "即使是公网地址也体检：确认不是线上后端"),
     ("Which mistake made a signature, a notification or pay parameters fail; and whether the store is sound", "诊断：签名、通知或支付参数错在哪里；数据是否完好"),
     ("A request that WeChat Pay refuses: what its signer did wrong", "被微信支付拒绝的请求：签名方错在哪里"),
