@@ -373,8 +373,7 @@ mod tests {
         let mut faults = Faults::default();
         let rule = r#"[{"match":{"method":"post","path":"/v3/pay/*"},"times":2,"fault":"http_500","latency_ms":5}]"#;
         faults.set_api(serde_json::from_str(rule).unwrap()).unwrap();
-        let strike =
-            |faults: &mut Faults, method: &str, path: &str| faults.strike_api((method, path, b""), || None, 0);
+        let strike = |faults: &mut Faults, method: &str, path: &str| faults.strike_api((method, path, b""), || None, 0);
         assert_eq!(strike(&mut faults, "GET", "/v3/pay/x"), Strike::default());
         assert_eq!(strike(&mut faults, "POST", "/v3/certificates"), Strike::default());
         for _ in 0..2 {
@@ -393,7 +392,8 @@ mod tests {
         };
         faults.plant(rule("A1")).unwrap();
         faults.plant(rule("B1")).unwrap();
-        let strike = |faults: &mut Faults, body: &[u8]| faults.strike_api(("POST", "/v3/pay/x", body), || None, 0).fault;
+        let strike =
+            |faults: &mut Faults, body: &[u8]| faults.strike_api(("POST", "/v3/pay/x", body), || None, 0).fault;
         assert_eq!(strike(&mut faults, b"{\"out_trade_no\":\"A1\"}"), Some(ApiFaultKind::WrongSignature));
         assert_eq!(strike(&mut faults, b"{\"out_trade_no\":\"C1\"}"), None);
         faults.pull(&rule("A1").matches);

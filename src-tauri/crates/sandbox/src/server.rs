@@ -31,8 +31,7 @@ pub(crate) async fn serve(control: Control, request: Request) -> Answer {
         return if is_local(&request) { controls::serve(&control, &request).await } else { Answer::empty(403) };
     }
     let begun = Instant::now();
-    let strike =
-        control.office.strike_api(&request.method, request.path(), &request.body, || order_of(&request));
+    let strike = control.office.strike_api(&request.method, request.path(), &request.body, || order_of(&request));
     let mut outcome = gateway(&control.office, &request, strike).await;
     if strike.latency_ms > 0 {
         tokio::time::sleep(Duration::from_millis(u64::from(strike.latency_ms))).await;
