@@ -47,8 +47,8 @@ async fn what_a_restore_lost_is_found_by_the_bill() {
     window.click("advance-86400").await;
     window.click("nav-orders").await;
     window.click("tab-reconcile").await;
-    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::fixed(jiff::tz::Offset::constant(8))).date();
-    window.set_date("bill-date", &today.to_string()).await;
+    let today = wechatpay::time::beijing_date(jiff::Timestamp::now());
+    window.set_date("bill-date", &today).await;
     window.click("bill-fetch").await;
     window.attribute_when("bill-found", "data-found", "1").await;
     assert_eq!(window.attribute("difference", "data-kind").await, "missing_here");
@@ -56,7 +56,7 @@ async fn what_a_restore_lost_is_found_by_the_bill() {
     window.click("mend").await;
     // It is back, by a query: its callback went with the store that was replaced.
     window.attribute_when("difference", "data-kind", "no_callback").await;
-    assert_eq!(window.attribute("bill-row", "data-date").await, today.to_string());
+    assert_eq!(window.attribute("bill-row", "data-date").await, today);
 
     window.click("tab-orders").await;
     window.click("order-row").await;

@@ -115,6 +115,10 @@ impl Window {
                 pause().await;
                 continue;
             }
+            // WebKit's driver clicks where the element is, and not everything that scrolls is scrolled by it
+            let shown =
+                "document.querySelector(`[data-testid=\"${arguments[0]}\"]`)?.scrollIntoView({ block: 'nearest' })";
+            self.client.execute(shown, vec![json!(testid)]).await.expect("a page that runs scripts");
             match element.click().await {
                 Ok(()) => return,
                 // It was drawn again between the two calls, or something passes over it.
