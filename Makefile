@@ -25,7 +25,7 @@ HEADLESS := xvfb-run -a -s "-screen 0 1280x800x24" dbus-run-session -- timeout -
 help:
 	@echo "make run       builds Guitai and opens its window on a sandbox of its own (no display: runs the demo)"
 	@echo "make test      everything that has to hold: Rust, UI, the real window, formatting, lints"
-	@echo "make bench     release builds: the demo, cold start, memory, sizes"
+	@echo "make bench     release builds: the demo, cold start, memory, sizes, the doctor, orders and callbacks at many rows"
 	@echo "make shots     a picture of each screen, both languages and themes, into shots/"
 	@echo "make pictures  the same, and copies those that README shows into pictures/"
 	@echo "make bless     rewrites what is generated and committed: bindings, icons"
@@ -94,6 +94,12 @@ bench:
 	$(SAY) "release builds"
 	@cargo build $(QUIET) --release -p guitai-cli -p guitai-desktop
 	@scripts/bench.sh $(TARGET)/release
+	$(SAY) "the doctor: all slugs"
+	@cargo test $(QUIET) --release -p wechatpay --lib -- --ignored --nocapture the_time_a_diagnosis_takes | grep '^doctor'
+	$(SAY) "orders: lists, sums, overview, dossier at 10,000 and 1,000,000 rows"
+	@cargo run $(QUIET) --release -p guitai-tests --bin bench-orders -- 10000 1000000
+	$(SAY) "callbacks: lists, lanes, causes, search (GUITAI_DELIVERIES=1000000 needs 3.6 GB of disk)"
+	@cargo test $(QUIET) --release -p guitai-console --lib -- --ignored --nocapture history_figures
 
 shots:
 	@scripts/tools.sh cargo node npm

@@ -1,5 +1,5 @@
 // How a program in each language is sent to the sandbox without changing a line of it. The commands are data, so that the
-// same ones are tried with real programs (tests/journeys/snippets.rs).
+// same ones are written out as programs in tests/snippets.
 
 import { quoted } from './openssl';
 import commands from './snippets.json';
