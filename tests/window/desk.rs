@@ -45,6 +45,7 @@ async fn a_customer_pays_the_code_across_the_counter() {
     // a new one by its key; it still can be paid
     window.press("w").await;
     window.attribute_when("qr-across-state", "data-state", "NOTPAY").await;
+    window.find("phone-pay").await;
     // the customer's phone isn't under the cashier's hand: the dialog lies over everything else
     window.script("document.querySelector('[data-testid=phone-pay]').click()").await;
     window.attribute_when("qr-across-state", "data-state", "SUCCESS").await;

@@ -115,16 +115,16 @@ impl Window {
                 pause().await;
                 continue;
             }
+            // WebKit's driver clicks where the element is, and not everything that scrolls is scrolled by it
+            let shown = "const it = document.querySelector(`[data-testid=\"${arguments[0]}\"]`); if (!it) return; \
+                const box = it.getBoundingClientRect(); \
+                const top = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2); \
+                if (!it.contains(top)) it.scrollIntoView({ block: 'nearest' })";
+            self.client.execute(shown, vec![json!(testid)]).await.expect("a page that runs scripts");
             match element.click().await {
                 Ok(()) => return,
                 // It was drawn again between the two calls, or something passes over it.
                 Err(error) if passing(&error) && Instant::now() < deadline => pause().await,
-                // WebKit's driver clicks where the element is, and not everything that scrolls is scrolled by it
-                Err(_) if Instant::now() < deadline => {
-                    let shown = "document.querySelector(`[data-testid=\"${arguments[0]}\"]`)?.scrollIntoView({ block: 'nearest' })";
-                    self.client.execute(shown, vec![json!(testid)]).await.expect("a page that runs scripts");
-                    pause().await;
-                }
                 Err(error) => panic!("click on {testid}: {error}"),
             }
         }

@@ -7,7 +7,6 @@ mod desk;
 mod doctor;
 mod driver;
 mod form;
-mod history;
 mod locked_in;
 mod payment;
 mod replay;
