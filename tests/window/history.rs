@@ -1,0 +1,42 @@
+//! The history of callbacks in the real window: real signed deliveries of every kind, drawn in lanes, on the ladder, side by
+//! side.
+
+use crate::driver::{System, Window};
+use serde_json::{Value, json};
+
+/// Pays orders through the real host and has the sandbox deliver their notifications again with every fault: `arguments` are
+/// how many orders, how many faults on each, and `done`.
+const MAKE: &str = r#"
+const [orders, faults, done] = arguments;
+const invoke = window.__TAURI_INTERNALS__.invoke;
+const FAULTS = ['duplicate', 'bad_signature', 'signature_probe', 'stale_timestamp', 'wrong_serial', 'tampered_ciphertext', null];
+const GOODS = ['热美式 Americano', '双人套餐', '停车两小时', '会员年卡', '豆浆油条'];
+(async () => {
+  const made = new Set();
+  const { openid } = (await invoke('app_state')).sandbox;
+  for (let i = 0; i < orders; i++) {
+    // every fifth is refused on the ladder at first, and comes again when the clock goes on
+    const slow = i % 5 === 3;
+    if (slow) await invoke('sandbox_set_callback_faults', { faults: [{ fault: i % 2 ? 'tampered_ciphertext' : 'signature_probe', times: 1 + (i % 4) }] });
+    const order = await invoke('order_create', { m: null, input: { amount: 1250 + i * 310, description: GOODS[i % GOODS.length], openid } });
+    made.add(order.out_trade_no);
+    await invoke('order_prepay', { m: null, outTradeNo: order.out_trade_no, via: 'jsapi' });
+    await invoke('phone_pay', { outTradeNo: order.out_trade_no, outcome: 'SUCCESS' });
+    if (slow) {
+      for (const seconds of [20, 20, 40, 200]) await invoke('sandbox_advance', { seconds });
+      await invoke('sandbox_set_callback_faults', { faults: [] });
+    }
+  }
+  const notifications = (await invoke('sandbox_notifications')).filter((it) => made.has(it.out_trade_no));
+  for (const [i, notification] of notifications.entries())
+    for (let j = 0; j < faults; j++) await invoke('sandbox_redeliver', { id: notification.id, fault: FAULTS[(i + j) % FAULTS.length] });
+})().then(() => done('made'), (error) => done(JSON.stringify(error) ?? String(error)));
+"#;
+
+impl Window {
+    /// Makes a history of real deliveries: about `orders * (1 + faults)` of them.
+    pub async fn make_history(&self, orders: usize, faults: usize) {
+        let made = self.client.execute_async(MAKE, vec![json!(orders), json!(faults)]).await.expect("a script");
+        assert_eq!(made, Value::from("made"));
+    }
+}
