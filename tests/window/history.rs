@@ -1,7 +1,7 @@
 //! The history of callbacks in the real window: real signed deliveries of every kind, drawn in lanes, on the ladder, side by
 //! side.
 
-use crate::driver::{System, Window};
+use crate::driver::Window;
 use serde_json::{Value, json};
 
 /// Pays orders through the real host and has the sandbox deliver their notifications again with every fault: `arguments` are
