@@ -201,6 +201,19 @@ impl Window {
         }
     }
 
+    /// Waits until every element of this name has this attribute: a filter's own answer came, not only one that fits it.
+    pub async fn attributes_when(&self, testid: &str, name: &str, wanted: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let values = self.attributes(testid, name).await;
+            if !values.is_empty() && values.iter().all(|value| value == wanted) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{testid}: {name} is still {values:?}\n{}", self.page().await);
+            pause().await;
+        }
+    }
+
     /// An attribute of an element; empty when it has none.
     pub async fn attribute(&self, testid: &str, name: &str) -> String {
         self.find(testid).await;

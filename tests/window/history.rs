@@ -65,16 +65,14 @@ async fn a_history_is_drawn_in_lanes_and_two_deliveries_side_by_side() {
 
     window.click("view-list").await;
     window.click("filter-rejected").await;
-    window.attribute_when("callback-row", "data-verdict", "rejected").await;
-    // the first row may have been a rejected one before the filter's own answer came: none is clicked until it did
-    window.settled().await;
+    window.attributes_when("callback-row", "data-verdict", "rejected").await;
     let marked = window.attribute("callback-row", "data-id").await;
     window.click("callback-row").await;
     window.attribute_when("callback-detail", "data-id", &marked).await;
     window.click("callback-mark").await;
     window.click("filter-rejected").await;
     window.click("filter-applied").await;
-    window.attribute_when("callback-row", "data-verdict", "applied").await;
+    window.attributes_when("callback-row", "data-verdict", "applied").await;
     window.click("callback-row").await;
     window.click("callback-compare").await;
     window.find("compare").await;
