@@ -9,7 +9,7 @@ mod transport;
 
 pub(crate) use outcome::{GatewayError, Unknown};
 pub(crate) use record::{ExchangeRecord, text as signed_text};
-pub(crate) use transport::{Lost, Patience, Sending, Transport};
+pub(crate) use transport::{Lost, Patience, Sending, Transport, is_loopback, words};
 
 use crate::merchants::Profile;
 use crate::problem;

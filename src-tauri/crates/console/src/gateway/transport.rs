@@ -253,7 +253,8 @@ fn headers(sending: &Sending<'_>, authorization: Option<String>) -> Vec<(String,
     all
 }
 
-fn is_loopback(url: &reqwest::Url) -> bool {
+/// Is it this machine, by a name or an address that can be nothing else?
+pub(crate) fn is_loopback(url: &reqwest::Url) -> bool {
     match url.host() {
         Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(url::Host::Ipv4(address)) => address.is_loopback(),
@@ -263,7 +264,7 @@ fn is_loopback(url: &reqwest::Url) -> bool {
 }
 
 /// The error with its causes and without the URL, which may hold a secret.
-fn words(error: reqwest::Error) -> String {
+pub(crate) fn words(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut text = error.to_string();
     let mut cause = error.source();

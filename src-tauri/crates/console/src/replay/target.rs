@@ -1,12 +1,12 @@
 //! Where deliveries are sent on somebody's word, and the one way of sending them there: the address is judged, resolved
 //! once, and connected to as it was judged; no proxy, no redirect, five seconds, 64 KiB of answer.
 
+use crate::gateway;
 use crate::problem;
 use crate::visible;
 use crate::wire::Problem;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, redirect};
-use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 use url::{Host, Url};
@@ -366,18 +366,7 @@ fn words(error: reqwest::Error) -> String {
     if error.is_timeout() {
         return format!("no whole answer within {} s", PATIENCE.as_secs());
     }
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let said = inner.to_string();
-        if !text.contains(&said) {
-            text.push_str(": ");
-            text.push_str(&said);
-        }
-        cause = inner.source();
-    }
-    visible(&text, 300)
+    gateway::words(error)
 }
 
 #[cfg(test)]

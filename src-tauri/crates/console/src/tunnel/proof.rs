@@ -5,6 +5,7 @@
 //! compared with it and nothing more; the answer shows a digest, so an echo proves nothing.
 
 use crate::console::Console;
+use crate::gateway;
 use crate::problem::both;
 use crate::visible;
 use crate::wire::{Bilingual, Problem};
@@ -12,7 +13,6 @@ use reqwest::{Certificate, Client, redirect};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use specta::Type;
-use std::error::Error;
 use std::time::{Duration, Instant};
 use subtle::ConstantTimeEq;
 use wechatpay::error::FieldError;
@@ -134,7 +134,7 @@ impl Console {
             .http1_only()
             .timeout(PATIENCE)
             .pool_max_idle_per_host(0);
-        let near = url::Url::parse(url).ok().and_then(|url| url.host_str().map(is_loopback)).unwrap_or(false);
+        let near = url::Url::parse(url).is_ok_and(|url| gateway::is_loopback(&url));
         if near {
             building = building.no_proxy();
         }
@@ -152,13 +152,13 @@ impl Console {
         }
         let client = match building.build() {
             Ok(client) => client,
-            Err(error) => return Ok(Outcome::Nothing(words(&error))),
+            Err(error) => return Ok(Outcome::Nothing(words(error))),
         };
         let answer =
             client.post(url).header(PROBE, &nonce).header("Content-Type", "application/json").body("{}").send();
         let mut answer = match answer.await {
             Ok(answer) => answer,
-            Err(error) => return Ok(Outcome::Nothing(words(&error.without_url()))),
+            Err(error) => return Ok(Outcome::Nothing(words(error))),
         };
         let status = answer.status().as_u16();
         let header = |name: &str| {
@@ -170,7 +170,7 @@ impl Console {
             match answer.chunk().await {
                 Ok(Some(chunk)) => body.extend(chunk.iter().take(LOOKED_AT)),
                 Ok(None) => break,
-                Err(error) => return Ok(Outcome::Nothing(words(&error.without_url()))),
+                Err(error) => return Ok(Outcome::Nothing(words(error))),
             }
         }
         let body = String::from_utf8_lossy(&body);
@@ -195,12 +195,6 @@ impl Console {
 
 fn proof_of(nonce: &str) -> String {
     Sha256::digest(format!("guitai {nonce}")).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn is_loopback(host: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost")
-        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// What the text alone shows. Blanks around it are the commonest paste.
@@ -285,17 +279,11 @@ fn slow(elapsed: Duration) -> NotifyUrlFinding {
 }
 
 /// The error with its causes.
-fn words(error: &reqwest::Error) -> String {
+fn words(error: reqwest::Error) -> String {
     if error.is_timeout() {
         return format!("no whole answer within {} s", PATIENCE.as_secs());
     }
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
+    gateway::words(error)
 }
 
 #[cfg(test)]
