@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -141,7 +142,9 @@ impl Shop {
     async fn answer(&self, request: Request) -> Answer {
         match (request.method.as_str(), request.path()) {
             ("POST", "/order") => {
-                let no = format!("RUST{}", Timestamp::now().as_microsecond());
+                // two orders in one microsecond are two orders
+                static MADE: AtomicU64 = AtomicU64::new(0);
+                let no = format!("RUST{}N{}", Timestamp::now().as_second(), MADE.fetch_add(1, Ordering::Relaxed));
                 self.orders.lock().unwrap().insert(no.clone(), (false, 0));
                 let notify_url = NotifyUrl::parse_for_sandbox(&self.notify_url.lock().unwrap().clone()).unwrap();
                 let mchid = self.signer.mchid.clone();
