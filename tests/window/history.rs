@@ -20,6 +20,8 @@ const GOODS = ['热美式 Americano', '双人套餐', '停车两小时', '会员
     if (slow) await invoke('sandbox_set_callback_faults', { faults: [{ fault: i % 2 ? 'tampered_ciphertext' : 'signature_probe', times: 1 + (i % 4) }] });
     const order = await invoke('order_create', { m: null, input: { amount: 1250 + i * 310, description: GOODS[i % GOODS.length], openid } });
     made.add(order.out_trade_no);
+    // … and another one is told with an amount that isn't the order's
+    if (i % 5 === 1) await invoke('sandbox_set_callback_faults', { faults: [{ fault: 'wrong_amount', times: 1, out_trade_no: order.out_trade_no }] });
     await invoke('order_prepay', { m: null, outTradeNo: order.out_trade_no, via: 'jsapi' });
     await invoke('phone_pay', { outTradeNo: order.out_trade_no, outcome: 'SUCCESS' });
     if (slow) {
@@ -53,7 +55,7 @@ async fn a_history_is_drawn_in_lanes_and_two_deliveries_side_by_side() {
     let mut verdicts = window.attributes("lane-mark", "data-verdict").await;
     verdicts.sort_unstable();
     verdicts.dedup();
-    assert_eq!(verdicts, ["applied", "duplicate", "failed", "rejected"]);
+    assert_eq!(verdicts, ["applied", "duplicate", "failed", "held", "rejected"]);
     let lanes = window.attributes("callback-lane", "data-testid").await.len();
     assert_eq!(lanes, 5, "retries are joined to their order; what was refused is believed no number and has one lane");
 
