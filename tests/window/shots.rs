@@ -91,6 +91,12 @@ async fn shots() {
             window.find("callback-cause").await;
             shot("callbacks-causes").await;
             window.click("view-list").await;
+            window.click("callback-row").await;
+            window.click("callback-replay").await;
+            window.fill("replay-to", "http://127.0.0.1:8080/notify").await;
+            window.find("replay-forecast").await;
+            shot("replay").await;
+            window.click("replay-close").await;
             window.click("nav-signatures").await;
             window.click("tab-doctor").await;
             window.paste("doctor-text", REQUEST).await;
