@@ -18,6 +18,7 @@ use crate::answer::Answer;
 use crate::counters::count;
 use crate::door::{Inner, Stage};
 use crate::gate::{Ending, Gate, Link};
+use crate::limits::Keep;
 use crate::refusal::Refusal;
 use crate::request::Request;
 use crate::transport::{Transport, Wire};
@@ -87,7 +88,8 @@ async fn exchange(inner: &Inner, link: &Link) -> Result<http::Response<Full<Byte
     if let Some(ending) = ending {
         link.end(ending);
     }
-    if let Some(response) = response.as_mut().filter(|_| link.is_closing()) {
+    let leaves = |answer: &http::Response<_>| inner.limits.keep == Keep::AfterSuccess && !answer.status().is_success();
+    if let Some(response) = response.as_mut().filter(|answer| link.is_closing() || leaves(answer)) {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response.ok_or(NoAnswer)

@@ -21,7 +21,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use crate::admission::Place;
 use crate::answer::Tunnel;
 use crate::framing::{Framer, Head, Step};
-use crate::limits::Limits;
+use crate::limits::{Keep, Limits};
 use crate::refusal::Refusal;
 use crate::request::{Answered, Request};
 use crate::transport::Transport;
@@ -219,7 +219,7 @@ impl<T: Transport> Gate<T> {
     fn admit(&mut self, head: Head, body: Bytes) -> Bytes {
         let method = if head.method == "HEAD" { "HEAD" } else { "GET" };
         let version = if head.http10 { "1.0" } else { "1.1" };
-        let close = if self.limits.keep_alive && head.keep { "" } else { "connection: close\r\n" };
+        let close = if self.limits.keep != Keep::Never && head.keep { "" } else { "connection: close\r\n" };
         let (tell, answered) = watch::channel(None);
         self.answered = Some(tell);
         self.link.with(|s| {

@@ -7,6 +7,17 @@ use bytes::Bytes;
 /// The content type and body of a refusal with this status. An empty content type leaves the header out.
 pub type RefusalBody = fn(status: u16) -> (&'static str, Bytes);
 
+/// When a connection may carry another request. A refusal by the door itself always ends it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// One request a connection.
+    Never,
+    /// After an answer of 2xx: a tunnel that brings genuine callbacks keeps its connection, a stranger doesn't.
+    AfterSuccess,
+    /// After any answer.
+    Always,
+}
+
 /// The limits of one door. Start from [`Limits::listener`] or [`Limits::sandbox`].
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -36,14 +47,14 @@ pub struct Limits {
     /// targets are then `host:port` (`CONNECT`) or of any printable form.
     pub methods: &'static [&'static str],
     /// Whether a connection may carry a second request.
-    pub keep_alive: bool,
+    pub keep: Keep,
     /// What refusals look like.
     pub refusal_body: RefusalBody,
 }
 
 impl Limits {
-    /// For the callback listener on a public tunnel: small, short, one request a connection, and
-    /// refusals in WeChat Pay's form `{"code":"FAIL","message":…}`.
+    /// For the callback listener on a public tunnel: small, short, a connection kept only for who was
+    /// answered yes, and refusals in WeChat Pay's form `{"code":"FAIL","message":…}`.
     pub fn listener() -> Self {
         Limits {
             max_connections: 1024,
@@ -52,12 +63,14 @@ impl Limits {
             target_bytes: 2 * 1024,
             body_bytes: 64 * 1024,
             read_deadline: Duration::from_secs(10),
-            idle_deadline: Duration::from_secs(10),
+            // Longer than the 90 s for which tunnels keep a connection: the side that sends closes it, so that no
+            // callback is on its way into a connection that was just given up.
+            idle_deadline: Duration::from_secs(120),
             answer_deadline: Duration::from_secs(8),
             linger: Duration::from_millis(500),
             close_grace: Duration::from_secs(5),
             methods: &["GET", "HEAD", "POST"],
-            keep_alive: false,
+            keep: Keep::AfterSuccess,
             refusal_body: |status| ("application/json; charset=utf-8", fail_body(status)),
         }
     }
@@ -70,7 +83,7 @@ impl Limits {
             idle_deadline: Duration::from_secs(90),
             answer_deadline: Duration::from_secs(30),
             methods: &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
-            keep_alive: true,
+            keep: Keep::Always,
             refusal_body: |_| ("", Bytes::new()),
             ..Limits::listener()
         }
@@ -81,7 +94,7 @@ impl Limits {
         Limits {
             body_bytes: 64 * 1024,
             methods: &["CONNECT", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
-            keep_alive: false,
+            keep: Keep::Never,
             ..Limits::sandbox()
         }
     }

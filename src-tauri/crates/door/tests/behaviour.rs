@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use guitai_door::{Answer, Door, DoorError, Limits, Request};
+use guitai_door::{Answer, Door, DoorError, Keep, Limits, Request};
 use support::{GOOD, PATIENCE, connect, echo, loopback, open, read_all, read_answer, statuses, talk};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{Notify, Semaphore};
@@ -73,7 +73,7 @@ async fn the_oldest_unfinished_goes_first_and_a_request_being_answered_stays() {
     }
     // Places: 1 answered + 8 slow: the last came at four fifths and sent the first slow one away.
     assert_eq!(read_all(&mut slow[0]).await, b"", "evicted without a word");
-    slow[1].write_all(b"Host: a\r\n\r\n").await.expect("sent");
+    slow[1].write_all(b"Host: a\r\nConnection: close\r\n\r\n").await.expect("sent");
     begun.acquire().await.expect("the second oldest still reads").forget();
     assert_eq!(door.counters().evicted, 1);
     gate.notify_waiters();
@@ -220,7 +220,9 @@ async fn a_panicking_handler_is_a_500_and_the_door_stays() {
     })
     .expect("a free port");
     for (target, status) in [("/panic", 500), ("/bad-header", 500), ("/bad-status", 500), ("/", 200)] {
-        let answer = talk(door.addr(), format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()).await;
+        let answer =
+            talk(door.addr(), format!("GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").as_bytes())
+                .await;
         assert_eq!(statuses(&answer), [status], "{target}");
     }
     assert_eq!(door.counters().panics, 1);
@@ -361,11 +363,31 @@ async fn a_proxy_door_gives_the_stream_away_with_what_came_early() {
 }
 
 #[tokio::test]
+async fn only_who_was_answered_yes_keeps_a_listeners_connection() {
+    let door = Door::open(loopback(), Limits::listener(), |request: Request| async move {
+        Answer::empty(if request.path() == "/yes" { 204 } else { 404 })
+    })
+    .expect("it opens");
+    let ask = |path: &str| format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n").into_bytes();
+    let mut stream = connect(door.addr()).await;
+    for _ in 0..3 {
+        stream.write_all(&ask("/yes")).await.expect("sent");
+        let answer = read_answer(&mut stream).await;
+        assert_eq!(statuses(answer.as_bytes()), [204]);
+        assert!(!answer.to_ascii_lowercase().contains("connection: close"));
+    }
+    // A second request that came along with a refused one is never looked at.
+    stream.write_all(&[ask("/no"), ask("/yes")].concat()).await.expect("sent");
+    assert_eq!(statuses(&read_all(&mut stream).await), [404]);
+    door.close().await;
+}
+
+#[tokio::test]
 async fn a_handler_can_wait_until_its_answer_is_out() {
-    for keep_alive in [false, true] {
+    for keep in [Keep::Never, Keep::Always] {
         let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
         let finish = Arc::new(Notify::new());
-        let door = Door::open(loopback(), Limits { keep_alive, ..Limits::sandbox() }, {
+        let door = Door::open(loopback(), Limits { keep, ..Limits::sandbox() }, {
             let finish = Arc::clone(&finish);
             move |request: Request| {
                 let (told, finish) = (told.clone(), Arc::clone(&finish));
@@ -384,12 +406,12 @@ async fn a_handler_can_wait_until_its_answer_is_out() {
         assert!(heard.try_recv().is_err(), "nothing is out yet");
         finish.notify_one();
         let _ = read_answer(&mut stream).await;
-        assert_eq!(timeout(PATIENCE, heard.recv()).await.expect("told"), Some(true), "kept: {keep_alive}");
+        assert_eq!(timeout(PATIENCE, heard.recv()).await.expect("told"), Some(true), "{keep:?}");
 
         let mut stream = connect(door.addr()).await;
         stream.write_all(b"GET /gone HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("sent");
         finish.notify_one();
-        assert_eq!(timeout(PATIENCE, heard.recv()).await.expect("told"), Some(false), "kept: {keep_alive}");
+        assert_eq!(timeout(PATIENCE, heard.recv()).await.expect("told"), Some(false), "{keep:?}");
         door.close().await;
     }
 }

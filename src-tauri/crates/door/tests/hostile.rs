@@ -3,7 +3,7 @@
 
 mod support;
 
-use guitai_door::Limits;
+use guitai_door::{Keep, Limits};
 use support::{GOOD, open, statuses, talk};
 
 /// `None`: the connection is closed without a word.
@@ -292,7 +292,8 @@ fn welcome() -> Vec<Case> {
 
 #[tokio::test]
 async fn every_hostile_request_gets_its_one_answer_and_the_door_goes_on() {
-    let door = open(Limits { read_deadline: std::time::Duration::from_secs(5), ..Limits::listener() });
+    let door =
+        open(Limits { read_deadline: std::time::Duration::from_secs(5), keep: Keep::Never, ..Limits::listener() });
     let hostile: Vec<Case> = [request_lines(), targets(), line_ends(), header_syntax(), hosts(), lengths(), codings()]
         .into_iter()
         .flatten()
@@ -338,7 +339,7 @@ async fn every_hostile_request_gets_its_one_answer_and_the_door_goes_on() {
 #[tokio::test]
 async fn any_single_byte_changed_is_answered_or_refused_once() {
     let door =
-        open(Limits { read_deadline: std::time::Duration::from_millis(300), keep_alive: false, ..Limits::listener() });
+        open(Limits { read_deadline: std::time::Duration::from_millis(300), keep: Keep::Never, ..Limits::listener() });
     let request = b"POST /n?a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n";
     let mut tasks = tokio::task::JoinSet::new();
     for at in 0..request.len() {

@@ -550,7 +550,8 @@ async fn the_listener_has_one_kind_of_path_and_nothing_else() {
     let delivery = shop.genuine(&paid("n-1", "GT000001", 1000));
     let send = async |method: &str, target: &str| -> String {
         let mut stream = tokio::net::TcpStream::connect(listener.addr()).await.expect("connects");
-        let mut request = format!("{method} {target} HTTP/1.1\r\nHost: pay.example.com\r\n").into_bytes();
+        let mut request =
+            format!("{method} {target} HTTP/1.1\r\nHost: pay.example.com\r\nConnection: close\r\n").into_bytes();
         for (name, value) in &delivery.headers {
             request.extend(format!("{}: {value}\r\n", name.to_lowercase()).into_bytes());
         }

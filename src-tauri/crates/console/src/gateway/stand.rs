@@ -9,7 +9,7 @@ use crate::store::Store;
 use crate::trust::Trust;
 use crate::vault::Vault;
 use base64::Engine as _;
-use guitai_door::{Answer, Door, Limits, Request};
+use guitai_door::{Answer, Door, Keep, Limits, Request};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -143,7 +143,7 @@ impl Stand {
         let outside = Outside::fixed(now, 11);
         let seen: Arc<Mutex<Vec<Request>>> = Arc::default();
         let (answer, calls, clock) = (Arc::new(answer), seen.clone(), outside.clone());
-        let limits = Limits { keep_alive: true, ..Limits::listener() };
+        let limits = Limits { keep: Keep::Always, ..Limits::listener() };
         let door = Door::open(SocketAddr::from(([127, 0, 0, 1], 0)), limits, move |request: Request| {
             let number = {
                 let mut calls = calls.lock().expect("calls");

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 /// Far more than any test needs: a test that meets it has failed.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-pub const GOOD: &[u8] = b"POST /good HTTP/1.1\r\nHost: a.example\r\nContent-Length: 2\r\n\r\nok";
+pub const GOOD: &[u8] = b"POST /good HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok";
 
 pub fn loopback() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
