@@ -236,6 +236,12 @@ impl Serving {
         (all(&self.lines), all(&self.notes))
     }
 
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal by its name (`TERM`, `INT`, `KILL`) and waits for the end.
     ///
     /// # Panics

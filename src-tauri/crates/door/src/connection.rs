@@ -176,6 +176,7 @@ async fn finish<T: Transport>(inner: &Inner, mut io: T, mut place: Place, early:
             return;
         }
     };
+    place.hold(0);
     place.reading();
     if send(&mut io, &last_words, inner.limits.linger.max(Duration::from_secs(1))).await {
         linger(&mut io, inner.limits.linger, &place).await;

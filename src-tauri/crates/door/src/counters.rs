@@ -32,7 +32,6 @@ pub(crate) struct Tally {
     pub(crate) requests: AtomicU64,
     pub(crate) panics: AtomicU64,
     pub(crate) overdue: AtomicU64,
-    pub(crate) evicted: AtomicU64,
     pub(crate) accept_errors: AtomicU64,
     refused: [AtomicU64; Refusal::ALL.len()],
 }
@@ -48,7 +47,7 @@ impl Tally {
         }
     }
 
-    pub(crate) fn snapshot(&self, open: usize) -> Counters {
+    pub(crate) fn snapshot(&self, open: usize, evicted: u64) -> Counters {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Counters {
             accepted: read(&self.accepted),
@@ -56,7 +55,7 @@ impl Tally {
             requests: read(&self.requests),
             panics: read(&self.panics),
             overdue: read(&self.overdue),
-            evicted: read(&self.evicted),
+            evicted,
             accept_errors: read(&self.accept_errors),
             refused: Refusal::ALL
                 .iter()

@@ -24,6 +24,8 @@ use crate::transport::Transport;
 const BACKLOG: i32 = 1024;
 /// The pause after a failed accept, so that a full descriptor table doesn't spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+/// So many failures on end, with descriptors to spare, mean that the socket itself is broken.
+const REOPEN_AFTER: u32 = 25;
 /// The descriptor limit to ask for; systems give what they can.
 const DESCRIPTORS: u64 = 65_536;
 
@@ -101,14 +103,15 @@ impl Door {
         let listener = bind(addr).map_err(failed)?;
         let addr = listener.local_addr().map_err(failed)?;
         let max = limits.max_connections.min(third_of_descriptors());
+        let admission = Admission::new(max, limits.held_bytes, limits.eviction_grace);
         let inner = Arc::new(Inner {
             limits: Arc::new(limits),
             handler: Arc::new(move |request| Box::pin(handler(request))),
             tally: Tally::default(),
-            admission: Admission::new(max),
+            admission,
             stage: watch::Sender::new(Stage::Open),
         });
-        let accepting = tokio::spawn(accept(listener, Arc::clone(&inner)));
+        let accepting = tokio::spawn(accept(listener, addr, Arc::clone(&inner)));
         Ok(Door { addr, inner, accepting })
     }
 
@@ -119,7 +122,7 @@ impl Door {
 
     /// The counters as they stand.
     pub fn counters(&self) -> Counters {
-        self.inner.tally.snapshot(self.inner.admission.open())
+        self.inner.tally.snapshot(self.inner.admission.open(), self.inner.admission.evicted())
     }
 
     /// A handle for streams that came by another way, such as a proxy's TLS streams.
@@ -150,7 +153,7 @@ impl Entrance {
     /// Serve one stream with the door's handler, limits and counters until it ends. `via` is the origin
     /// its client believes to talk to; requests carry it.
     pub async fn serve_stream<T: Transport>(&self, io: T, peer: SocketAddr, via: Option<Arc<str>>) {
-        let place = self.inner.admission.enter(&self.inner.tally).await;
+        let place = self.inner.admission.enter().await;
         count(&self.inner.tally.accepted);
         connection::run(Arc::clone(&self.inner), io, peer, via, place).await;
     }
@@ -174,21 +177,81 @@ fn third_of_descriptors() -> usize {
     usize::try_from(soft / 3).unwrap_or(usize::MAX)
 }
 
-async fn accept(listener: TcpListener, inner: Arc<Inner>) {
+async fn accept(mut listener: TcpListener, addr: SocketAddr, inner: Arc<Inner>) {
+    let mut failures = 0_u32;
     loop {
         let (io, peer) = match listener.accept().await {
             Ok(taken) => taken,
             Err(error) => {
                 count(&inner.tally.accept_errors);
-                inner.admission.evict_oldest(&inner.tally);
-                tracing::warn!(%error, "accept failed; the oldest unfinished connection made room");
+                inner.admission.evict_oldest();
+                if failures == 0 {
+                    tracing::warn!(%error, "accept failed; the oldest unfinished connection made room");
+                }
+                failures += 1;
                 sleep(ACCEPT_PAUSE).await;
+                if failures.is_multiple_of(REOPEN_AFTER) && !passes(&error) {
+                    tracing::error!(%error, "accept goes on failing; the port is opened again");
+                    drop(listener);
+                    listener = reopen(addr).await;
+                }
                 continue;
             }
         };
-        let place = inner.admission.enter(&inner.tally).await;
+        failures = 0;
+        let place = inner.admission.enter().await;
         count(&inner.tally.accepted);
         let _ = io.set_nodelay(true);
         tokio::spawn(connection::run(Arc::clone(&inner), io, peer, None, place));
+    }
+}
+
+/// Does this failure of `accept` end when descriptors come free? Then a new socket would fail as well.
+fn passes(error: &io::Error) -> bool {
+    // EMFILE and ENFILE, which have no kind of their own: by the numbers that all Unix systems share.
+    cfg!(unix) && matches!(error.raw_os_error(), Some(23 | 24))
+}
+
+async fn reopen(addr: SocketAddr) -> TcpListener {
+    loop {
+        match bind(addr) {
+            Ok(listener) => return listener,
+            Err(_) => sleep(ACCEPT_PAUSE).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_listening_socket_that_broke_is_opened_again() {
+        let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
+        let addr = listener.local_addr().expect("bound");
+        // From here on every accept fails, and no descriptor is short.
+        socket2::SockRef::from(&listener).shutdown(std::net::Shutdown::Both).expect("shut down");
+        let inner = Arc::new(Inner {
+            limits: Arc::new(Limits::listener()),
+            handler: Arc::new(|_| Box::pin(async { Answer::empty(204) })),
+            tally: Tally::default(),
+            admission: Admission::new(10, 1000, Duration::ZERO),
+            stage: watch::Sender::new(Stage::Open),
+        });
+        let accepting = tokio::spawn(accept(listener, addr, Arc::clone(&inner)));
+        let mut stream = loop {
+            match tokio::net::TcpStream::connect(addr).await {
+                Ok(stream) => break stream,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        };
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+        assert!(inner.tally.snapshot(0, 0).accept_errors >= u64::from(REOPEN_AFTER));
+        accepting.abort();
     }
 }

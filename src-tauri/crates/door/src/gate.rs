@@ -188,6 +188,7 @@ impl<T: Transport> Gate<T> {
                         self.rearm(self.limits.read_deadline);
                     }
                     self.framer.push(piece.filled());
+                    self.place.hold(self.framer.held());
                 }
                 Err(_) => break Ending::Silent,
             }
@@ -306,6 +307,7 @@ impl<T: Transport> AsyncWrite for Gate<T> {
             this.phase = Phase::Reading;
             this.tell_answered(true);
             this.kept = true;
+            this.place.hold(this.framer.held());
             this.place.reading();
             let span = if this.framer.started() { this.limits.read_deadline } else { this.limits.idle_deadline };
             this.rearm(span);

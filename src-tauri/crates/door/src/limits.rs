@@ -23,6 +23,9 @@ pub enum Keep {
 pub struct Limits {
     /// Connections at once. A third of the process's descriptor limit bounds it too.
     pub max_connections: usize,
+    /// From four fifths of the places on, the oldest connection whose request isn't whole makes room for the next, unless
+    /// it came less long ago than this.
+    pub eviction_grace: Duration,
     /// Bytes of the request line and header fields together; more is 431.
     pub head_bytes: usize,
     /// Header fields; more is 431.
@@ -31,6 +34,8 @@ pub struct Limits {
     pub target_bytes: usize,
     /// Bytes of the body after chunked coding is taken off; more is 413.
     pub body_bytes: usize,
+    /// Bytes of requests in memory, of all connections together; beyond it the oldest unfinished ones go.
+    pub held_bytes: usize,
     /// From accept (on a kept connection: from the first byte of the request) to the last byte of
     /// the body, however the bytes trickle; then 408.
     pub read_deadline: Duration,
@@ -58,10 +63,12 @@ impl Limits {
     pub fn listener() -> Self {
         Limits {
             max_connections: 1024,
+            eviction_grace: Duration::from_millis(50),
             head_bytes: 16 * 1024,
             header_count: 64,
             target_bytes: 2 * 1024,
             body_bytes: 64 * 1024,
+            held_bytes: 16 * 1024 * 1024,
             read_deadline: Duration::from_secs(10),
             // Longer than the 90 s for which tunnels keep a connection: the side that sends closes it, so that no
             // callback is on its way into a connection that was just given up.
@@ -80,6 +87,7 @@ impl Limits {
         Limits {
             max_connections: 2048,
             body_bytes: 1024 * 1024,
+            held_bytes: 32 * 1024 * 1024,
             idle_deadline: Duration::from_secs(90),
             answer_deadline: Duration::from_secs(30),
             methods: &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],

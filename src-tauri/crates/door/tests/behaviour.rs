@@ -49,18 +49,19 @@ async fn held_half_heads_cost_good_callers_nothing() {
 async fn the_oldest_unfinished_goes_first_and_a_request_being_answered_stays() {
     let gate = Arc::new(Notify::new());
     let begun = Arc::new(Semaphore::new(0));
-    let door = Door::open(loopback(), Limits { max_connections: 10, ..Limits::listener() }, {
-        let (gate, begun) = (Arc::clone(&gate), Arc::clone(&begun));
-        move |request: Request| {
+    let door =
+        Door::open(loopback(), Limits { max_connections: 10, eviction_grace: Duration::ZERO, ..Limits::listener() }, {
             let (gate, begun) = (Arc::clone(&gate), Arc::clone(&begun));
-            async move {
-                begun.add_permits(1);
-                gate.notified().await;
-                echo(request).await
+            move |request: Request| {
+                let (gate, begun) = (Arc::clone(&gate), Arc::clone(&begun));
+                async move {
+                    begun.add_permits(1);
+                    gate.notified().await;
+                    echo(request).await
+                }
             }
-        }
-    })
-    .expect("a free port");
+        })
+        .expect("a free port");
     let mut answered = connect(door.addr()).await;
     answered.write_all(GOOD).await.expect("sent");
     begun.acquire().await.expect("the handler runs").forget();

@@ -28,6 +28,11 @@ impl Chunked {
         Chunked { at: At::Size, body: BytesMut::new(), body_limit, spare }
     }
 
+    /// Bytes of the body so far.
+    pub(super) fn held(&self) -> usize {
+        self.body.len()
+    }
+
     /// Take what is there; `Some` is the whole body.
     pub(super) fn advance(&mut self, buffer: &mut BytesMut) -> Result<Option<Bytes>, Refusal> {
         loop {

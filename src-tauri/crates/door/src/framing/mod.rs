@@ -61,6 +61,15 @@ impl Framer {
         !self.buffer.is_empty() || matches!(self.state, State::Body { .. })
     }
 
+    /// Bytes in memory: what waits, and what of a chunked body is in.
+    pub(crate) fn held(&self) -> usize {
+        let body = match &self.state {
+            State::Body { body: Body::Chunked(chunked), .. } => chunked.held(),
+            _ => 0,
+        };
+        self.buffer.len() + body
+    }
+
     /// The bytes after the last whole request.
     pub(crate) fn take_rest(&mut self) -> Bytes {
         std::mem::take(&mut self.buffer).freeze()

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub mod table;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -10,10 +12,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+pub use table::GOOD;
+
 /// Far more than any test needs: a test that meets it has failed.
 pub const PATIENCE: Duration = Duration::from_secs(20);
-
-pub const GOOD: &[u8] = b"POST /good HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok";
 
 pub fn loopback() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
