@@ -11,12 +11,15 @@ use tempfile::TempDir;
 /// How long a line or an end may take before a test gives up: long enough for a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Where `guitai` lies: beside the folder of the test that runs.
+/// Where `guitai` lies: beside the folder of the test that runs, or where `GUITAI_BINARY` says (a release build).
 ///
 /// # Panics
 /// When it isn't built, with how to build it.
 #[must_use]
 pub fn binary() -> PathBuf {
+    if let Some(binary) = std::env::var_os("GUITAI_BINARY") {
+        return binary.into();
+    }
     let test = std::env::current_exe().expect("the path of this test");
     let folder = test.parent().and_then(Path::parent).expect("target/PROFILE/deps/test");
     let binary = folder.join(format!("guitai{}", std::env::consts::EXE_SUFFIX));

@@ -6,6 +6,7 @@
 
 mod api;
 mod backup;
+mod ballast;
 mod bills;
 mod callbacks;
 mod catalog;
@@ -50,6 +51,7 @@ pub(crate) use orders::{Handle, NewOrder, OrderRow};
 pub(crate) use refunds::{NewRefund, RefundFacts, RefundRow};
 pub(crate) use replays::ReplayRow;
 
+use ballast::Ballast;
 use rusqlite::Connection;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -102,7 +104,9 @@ impl Store {
     pub(crate) fn open(data_dir: &Path) -> Result<Store, StoreError> {
         let file = open::prepare(data_dir)?;
         let connection = open::writing(&file)?;
-        let writer = Writer::start(connection, open::writing(&file)?)?;
+        let ballast = Ballast::beside(&file);
+        ballast.take();
+        let writer = Writer::start(connection, open::writing(&file)?, ballast)?;
         Ok(Store {
             inner: Arc::new(Inner { file, writer, readers: Mutex::new(Vec::new()), reading: Semaphore::new(READERS) }),
         })

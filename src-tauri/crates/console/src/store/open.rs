@@ -1,6 +1,7 @@
 //! Finding, judging and opening the file: who may use it, with which pragmas.
 
 use super::StoreError;
+use super::ballast::Ballast;
 use super::schema;
 use rusqlite::{Connection, OpenFlags};
 use std::io::Read;
@@ -25,8 +26,12 @@ pub(super) fn prepare(data_dir: &Path) -> Result<PathBuf, StoreError> {
     judge_header(&file)?;
     // Asked of the system itself: permissions lie on network drives and under root.
     let probe = data_dir.join(".guitai-write-test");
-    std::fs::write(&probe, b"x").map_err(|error| refused(data_dir, error))?;
+    let written = std::fs::write(&probe, b"x").or_else(|error| match error.kind() {
+        std::io::ErrorKind::StorageFull if Ballast::beside(&file).give_back() => std::fs::write(&probe, b"x"),
+        _ => Err(error),
+    });
     let _ = std::fs::remove_file(&probe);
+    written.map_err(|error| refused(data_dir, error))?;
     if file.exists() {
         std::fs::OpenOptions::new().append(true).open(&file).map_err(|error| refused(&file, error))?;
         // Only looks: a connection that may write would already turn somebody else's file to WAL.

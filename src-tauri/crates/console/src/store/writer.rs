@@ -2,6 +2,7 @@
 //!
 //! No timer makes batches: they form by themselves while the last commit's sync runs.
 
+use super::ballast::Ballast;
 use super::{StoreError, Tx, View};
 use rusqlite::{Connection, TransactionBehavior};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -80,17 +81,22 @@ where
 
 impl Writer {
     /// Starts the writer on `connection` and the checkpointer on `checkpoints`.
-    pub(super) fn start(connection: Connection, checkpoints: Connection) -> Result<Writer, StoreError> {
+    pub(super) fn start(
+        connection: Connection,
+        checkpoints: Connection,
+        ballast: Ballast,
+    ) -> Result<Writer, StoreError> {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let (wrote, notice) = std_mpsc::channel();
         let failed = |error: std::io::Error| StoreError::Other(error.to_string());
+        let spare = ballast.clone();
         let checkpointer = std::thread::Builder::new()
             .name("store-checkpoint".to_owned())
-            .spawn(move || checkpoint(&checkpoints, &notice))
+            .spawn(move || checkpoint(&checkpoints, &notice, &spare))
             .map_err(failed)?;
         let writer = std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || serve(connection, jobs, &wrote))
+            .spawn(move || serve(connection, jobs, &wrote, &ballast))
             .map_err(failed)?;
         Ok(Writer { queue, threads: Mutex::new(vec![writer, checkpointer]) })
     }
@@ -125,7 +131,12 @@ impl Writer {
     }
 }
 
-fn serve(mut connection: Connection, mut jobs: mpsc::Receiver<Message>, wrote: &std_mpsc::Sender<()>) {
+fn serve(
+    mut connection: Connection,
+    mut jobs: mpsc::Receiver<Message>,
+    wrote: &std_mpsc::Sender<()>,
+    ballast: &Ballast,
+) {
     let mut batch = Vec::with_capacity(BATCH);
     while let Some(first) = jobs.blocking_recv() {
         let mut next = Some(first);
@@ -141,14 +152,19 @@ fn serve(mut connection: Connection, mut jobs: mpsc::Receiver<Message>, wrote: &
             }
             next = if batch.len() < BATCH { jobs.try_recv().ok() } else { None };
         }
-        commit_batch(&mut connection, &mut batch);
+        commit_batch(&mut connection, &mut batch, ballast);
         let _ = wrote.send(());
     }
 }
 
 /// One commit for all; if that fails, each once alone, so that one bad disk page or moment costs as few as possible.
-fn commit_batch(connection: &mut Connection, batch: &mut Vec<Box<dyn Job>>) {
-    match transact(connection, batch) {
+fn commit_batch(connection: &mut Connection, batch: &mut Vec<Box<dyn Job>>, ballast: &Ballast) {
+    let mut kept = transact(connection, batch);
+    if matches!(kept, Err(StoreError::DiskFull)) && ballast.give_back() {
+        tracing::error!("the disk is full: the ballast beside the store was given back, make room soon");
+        kept = transact(connection, batch);
+    }
+    match kept {
         Ok(()) => batch.drain(..).for_each(|job| job.reply(Ok(()))),
         // The lock was waited for already; waiting again for each job would hold up everybody behind them.
         Err(error @ StoreError::Locked) => batch.drain(..).for_each(|job| job.reply(Err(error.clone()))),
@@ -182,7 +198,7 @@ fn transact(connection: &mut Connection, jobs: &mut [Box<dyn Job>]) -> Result<()
     Ok(())
 }
 
-fn checkpoint(connection: &Connection, notice: &std_mpsc::Receiver<()>) {
+fn checkpoint(connection: &Connection, notice: &std_mpsc::Receiver<()>, ballast: &Ballast) {
     while notice.recv().is_ok() {
         let since = Instant::now();
         while since.elapsed() < OVERDUE && notice.recv_timeout(IDLE).is_ok() {}
@@ -190,5 +206,6 @@ fn checkpoint(connection: &Connection, notice: &std_mpsc::Receiver<()>) {
         if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
             tracing::debug!(%error, "checkpoint put off");
         }
+        ballast.take();
     }
 }
