@@ -1,4 +1,4 @@
-# run · test · bench · shots · bless: each installs what it lacks, says what it does, then does it.
+# run · test · bench · storms · shots · bless: each installs what it lacks, says what it does, then does it.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 MAKEFLAGS += --no-print-directory
@@ -6,7 +6,9 @@ MAKEFLAGS += --no-print-directory
 
 BUILD_PACKAGES := build-essential pkg-config
 WINDOW_PACKAGES := $(BUILD_PACKAGES) libwebkit2gtk-4.1-dev libayatana-appindicator3-1
-TEST_PACKAGES := $(WINDOW_PACKAGES) xvfb xauth webkit2gtk-driver dbus dbus-x11 fonts-wqy-microhei curl python3-venv openssh-server openssh-client procps
+# strace records and breaks the calls of a listener; without it those storms are skipped.
+STORM_PACKAGES := $(BUILD_PACKAGES) strace
+TEST_PACKAGES := $(WINDOW_PACKAGES) strace xvfb xauth webkit2gtk-driver dbus dbus-x11 fonts-wqy-microhei curl python3-venv openssh-server openssh-client procps
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 LOCK := ui/package-lock.json
@@ -21,11 +23,12 @@ export GUITAI_SDK_PYTHON := $(CURDIR)/tests/sdks/python/.venv/bin/python
 # A screen of its own, a D-Bus session of its own, and an end in any case.
 HEADLESS := xvfb-run -a -s "-screen 0 1280x800x24" dbus-run-session -- timeout -k 10
 
-.PHONY: help run demo test bench shots pictures bless bindings icons release audit sbom clean
+.PHONY: help run demo test bench storms shots pictures bless bindings icons release audit sbom clean
 help:
 	@echo "make run       builds Guitai and opens its window on a sandbox of its own (no display: runs the demo)"
 	@echo "make test      everything that has to hold: Rust, UI, the real window, formatting, lints"
 	@echo "make bench     release builds: the demo, cold start, memory, sizes, the doctor, orders and callbacks at many rows"
+	@echo "make storms    kills, power cuts, full disks … on a release build, at the sizes of the goals; figures into storms.txt"
 	@echo "make shots     a picture of each screen, both languages and themes, into shots/"
 	@echo "make pictures  the same, and copies those that README shows into pictures/"
 	@echo "make bless     rewrites what is generated and committed: bindings, icons"
@@ -100,6 +103,19 @@ bench:
 	@cargo run $(QUIET) --release -p guitai-tests --bin bench-orders -- 10000 1000000
 	$(SAY) "callbacks: lists, lanes, causes, search (GUITAI_DELIVERIES=1000000 needs 3.6 GB of disk)"
 	@cargo test $(QUIET) --release -p guitai-console --lib -- --ignored --nocapture history_figures
+
+# The same tests as in "make test", at the sizes that RELIABILITY.md gives figures for: about half an hour.
+storms:
+	@scripts/tools.sh cargo
+	@scripts/deps.sh $(STORM_PACKAGES)
+	$(SAY) "the command as it is released, and the storms"
+	@cargo build $(QUIET) --release -p guitai-cli
+	@cargo test $(QUIET) -p guitai-tests --test storms --no-run
+	$(SAY) "storms"
+	@GUITAI_STORM=full GUITAI_BINARY="$(abspath $(TARGET))/release/guitai" \
+	  cargo test $(QUIET) -p guitai-tests --test storms -- --nocapture --test-threads=1 | tee storms.log
+	@grep -o 'R[0-9]* full: .*' storms.log | sort -V > storms.txt
+	$(SAY) "figures for RELIABILITY.md are in storms.txt"
 
 shots:
 	@scripts/tools.sh cargo node npm

@@ -13,4 +13,4 @@ mod shop;
 mod threats;
 mod together;
 mod trace;
-// mod upgrades;
+mod upgrades;
