@@ -4,7 +4,7 @@
 use crate::shop::{APPID, Dice, Letter, MCHID, Shop, ends, figure, payment, signed, size};
 use guitai_console::wire::Via;
 use guitai_console::{Console, OrderInput, RawDelivery};
-use guitai_door::{Answer, Door, Limits, Request};
+use guitai_door::{Answer, Door, Keep, Limits, Request};
 use guitai_tests::command::Guitai;
 use guitai_tests::house::{open_desk, read_key};
 use serde_json::{Value, json};
@@ -48,7 +48,7 @@ impl Platform {
     fn open(serial: String) -> Platform {
         let truths: Arc<Mutex<HashMap<String, Truth>>> = Arc::default();
         let (known, key) = (truths.clone(), Arc::new(read_key(&crate::shop::key_file("platform_key.pem"))));
-        let limits = Limits { keep_alive: true, ..Limits::listener() };
+        let limits = Limits { keep: Keep::Always, ..Limits::listener() };
         let door = Door::open(([127, 0, 0, 1], 0).into(), limits, move |request: Request| {
             let (known, key, serial) = (known.clone(), key.clone(), serial.clone());
             async move { answer(&known, &key, &serial, &request) }

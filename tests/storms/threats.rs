@@ -3,7 +3,7 @@
 //! and the next right callback is accepted.
 
 use crate::shop::{Dice, Shop, books, figure, key_file, payment, refund, signed, size, transaction, value};
-use guitai_door::{Answer, Door, Limits};
+use guitai_door::{Answer, Door, Keep, Limits};
 use guitai_tests::command::{Guitai, Serving};
 use guitai_tests::house::read_key;
 use serde_json::{Value, json};
@@ -426,7 +426,7 @@ async fn row_3_strangers_serials_fetch_certificates_once() {
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = calls.clone();
     let door =
-        Door::open(([127, 0, 0, 1], 0).into(), Limits { keep_alive: true, ..Limits::listener() }, move |request| {
+        Door::open(([127, 0, 0, 1], 0).into(), Limits { keep: Keep::Always, ..Limits::listener() }, move |request| {
             let counted = counted.clone();
             async move {
                 if request.path() == "/v3/certificates" {
