@@ -23,12 +23,13 @@ export GUITAI_SDK_PYTHON := $(CURDIR)/tests/sdks/python/.venv/bin/python
 # A screen of its own, a D-Bus session of its own, and an end in any case.
 HEADLESS := xvfb-run -a -s "-screen 0 1280x800x24" dbus-run-session -- timeout -k 10
 
-.PHONY: help run demo test bench storms shots pictures bless bindings icons release audit sbom clean
+.PHONY: help run demo test bench storms soak shots pictures bless bindings icons release audit sbom clean
 help:
 	@echo "make run       builds Guitai and opens its window on a sandbox of its own (no display: runs the demo)"
 	@echo "make test      everything that has to hold: Rust, UI, the real window, formatting, lints"
 	@echo "make bench     release builds: the demo, cold start, memory, sizes, the doctor, orders and callbacks at many rows"
 	@echo "make storms    kills, power cuts, full disks … on a release build, at the sizes of the goals; figures into storms.txt"
+	@echo "make soak      a listener under 20 callbacks a second and hostile traffic for 8 hours (SOAK_MINUTES=10: ten minutes)"
 	@echo "make shots     a picture of each screen, both languages and themes, into shots/"
 	@echo "make pictures  the same, and copies those that README shows into pictures/"
 	@echo "make bless     rewrites what is generated and committed: bindings, icons"
@@ -116,6 +117,16 @@ storms:
 	  cargo test $(QUIET) -p guitai-tests --test storms -- --nocapture --test-threads=1 | tee storms.log
 	@grep -o 'R[0-9]* full: .*' storms.log | sort -V > storms.txt
 	$(SAY) "figures for RELIABILITY.md are in storms.txt"
+
+# Hours of what `make test` does for half a minute: is memory flat, are descriptors, threads and files? Figures: soak.json.
+SOAK_MINUTES ?= 480
+soak:
+	@scripts/tools.sh cargo
+	@scripts/deps.sh $(BUILD_PACKAGES)
+	$(SAY) "release builds"
+	@cargo build $(QUIET) --release -p guitai-cli
+	$(SAY) "$(SOAK_MINUTES) minutes of callbacks, good and bad; the figures go to $(TARGET)/soak.json"
+	@SOAK_MINUTES=$(SOAK_MINUTES) cargo test $(QUIET) --release -p guitai-tests --test soak -- --nocapture
 
 shots:
 	@scripts/tools.sh cargo node npm

@@ -187,8 +187,10 @@ impl Host {
     }
 
     async fn open_console(&self) -> Result<Console, Problem> {
+        let data_dir = self.data_dir()?;
+        guitai_console::keep_logs(&data_dir, "window");
         let options = guitai_console::Options {
-            data_dir: self.data_dir()?,
+            data_dir,
             passphrase: passphrase()?,
             interactive: true,
             outside: Outside::real(),

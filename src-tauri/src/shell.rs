@@ -19,7 +19,7 @@ use tauri::{App, AppHandle, Manager, RunEvent, Url, WebviewWindowBuilder};
 
 /// Opens the window and stays until it is closed.
 pub fn run(options: Options) -> ExitCode {
-    log_to_stderr();
+    guitai_console::start_logs();
     let specta = commands::builder();
     let built = tauri::Builder::default()
         // First, so that a second start ends before it does anything; its arguments are not looked at.
@@ -46,6 +46,7 @@ pub fn run(options: Options) -> ExitCode {
             app.run(|app, event| {
                 if let RunEvent::Exit = event {
                     tauri::async_runtime::block_on(app.state::<Host>().close());
+                    guitai_console::flush_logs();
                 }
             });
             ExitCode::SUCCESS
@@ -89,12 +90,6 @@ fn open_tray(app: &AppHandle) {
         Ok(Err(error)) => tracing::info!(%error, "no tray here"),
         Err(_) => tracing::info!("no tray here: its library is missing"),
     }
-}
-
-/// `GUITAI_LOG` takes the usual filters; warnings by default. Nothing that is logged holds a secret.
-fn log_to_stderr() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("GUITAI_LOG").unwrap_or_else(|_| "warn".into());
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
 }
 
 #[cfg(test)]

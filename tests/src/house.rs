@@ -283,17 +283,7 @@ impl House {
     /// When the key has other than 32 characters.
     #[must_use]
     pub fn sealed_with(&self, api_v3_key: &str, id: &str, event_type: &str, content: &Value) -> String {
-        let key = ApiV3Key::parse(api_v3_key).expect("32 characters");
-        let kind = if event_type.starts_with("REFUND") { "refund" } else { "transaction" };
-        let nonce = b"fdasfjihihih";
-        let ciphertext = seal::seal(&key, nonce, kind.as_bytes(), content.to_string().as_bytes());
-        json!({
-            "id": id, "create_time": wechatpay::time::beijing(Timestamp::now()), "resource_type": "encrypt-resource",
-            "event_type": event_type, "summary": "支付成功",
-            "resource": { "original_type": kind, "algorithm": "AEAD_AES_256_GCM", "ciphertext": ciphertext,
-                          "associated_data": kind, "nonce": "fdasfjihihih" },
-        })
-        .to_string()
+        notification_body(api_v3_key, id, event_type, content)
     }
 
     /// Sends a body to the listener, signed now with this key; the HTTP status.
@@ -309,18 +299,10 @@ impl House {
     /// # Panics
     /// When no answer comes.
     pub async fn send_to(&self, url: &str, body: &str, key: &PrivateKey, serial: &str) -> u16 {
-        let (timestamp, nonce) = (Timestamp::now().as_second().to_string(), "0123456789abcdef0123456789abcdef");
-        let signature = key.sign(&message::answer(&timestamp, nonce, body.as_bytes()));
-        let request = http()
-            .post(url)
-            .header("content-type", "application/json")
-            .header("wechatpay-timestamp", timestamp)
-            .header("wechatpay-nonce", nonce)
-            .header("wechatpay-signature", signature)
-            .header("wechatpay-signature-type", "WECHATPAY2-SHA256-RSA2048")
-            .header("wechatpay-serial", serial)
-            .body(body.to_owned());
-        request.send().await.expect("an answer").status().as_u16()
+        let request = signed_headers(body, key, serial)
+            .into_iter()
+            .fold(http().post(url), |request, (name, value)| request.header(name, value));
+        request.body(body.to_owned()).send().await.expect("an answer").status().as_u16()
     }
 
     /// Ends everything in order.
@@ -329,6 +311,40 @@ impl House {
         self.desk.close().await;
         self.sandbox.stop().await;
     }
+}
+
+/// A notification body as WeChat Pay makes them, around this decrypted content.
+///
+/// # Panics
+/// When the key has other than 32 characters.
+#[must_use]
+pub fn notification_body(api_v3_key: &str, id: &str, event_type: &str, content: &Value) -> String {
+    let key = ApiV3Key::parse(api_v3_key).expect("32 characters");
+    let kind = if event_type.starts_with("REFUND") { "refund" } else { "transaction" };
+    let nonce = b"fdasfjihihih";
+    let ciphertext = seal::seal(&key, nonce, kind.as_bytes(), content.to_string().as_bytes());
+    json!({
+        "id": id, "create_time": wechatpay::time::beijing(Timestamp::now()), "resource_type": "encrypt-resource",
+        "event_type": event_type, "summary": "支付成功",
+        "resource": { "original_type": kind, "algorithm": "AEAD_AES_256_GCM", "ciphertext": ciphertext,
+                      "associated_data": kind, "nonce": "fdasfjihihih" },
+    })
+    .to_string()
+}
+
+/// The headers that a notification with this body comes with, signed now.
+#[must_use]
+pub fn signed_headers(body: &str, key: &PrivateKey, serial: &str) -> [(&'static str, String); 6] {
+    let (timestamp, nonce) = (Timestamp::now().as_second().to_string(), "0123456789abcdef0123456789abcdef");
+    let signature = key.sign(&message::answer(&timestamp, nonce, body.as_bytes()));
+    [
+        ("content-type", "application/json".to_owned()),
+        ("wechatpay-timestamp", timestamp),
+        ("wechatpay-nonce", nonce.to_owned()),
+        ("wechatpay-signature", signature),
+        ("wechatpay-signature-type", "WECHATPAY2-SHA256-RSA2048".to_owned()),
+        ("wechatpay-serial", serial.to_owned()),
+    ]
 }
 
 /// A private key out of a PEM file.

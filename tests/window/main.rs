@@ -7,6 +7,7 @@ mod desk;
 mod doctor;
 mod driver;
 mod form;
+mod health;
 mod history;
 mod locked_in;
 mod payment;

@@ -68,6 +68,10 @@ async fn shots() {
                 }
                 shot(screen).await;
             }
+            window.click("tab-health").await;
+            window.find("serving").await;
+            shot("health").await;
+            window.click("tab-settings").await;
             window.click("nav-callbacks").await;
             window.click("view-lanes").await;
             window.press_escape().await;

@@ -111,6 +111,9 @@ pub fn builder() -> Builder<tauri::Wry> {
             store::backup_now,
             store::backup_restore,
             store::backup_status,
+            store::health,
+            store::log_folder_open,
+            store::log_lines,
             store::store_doctor,
         ])
         // JSON from outside (a decrypted resource, a bill) may hold any integer, and JSON.parse makes a number of it anyway;

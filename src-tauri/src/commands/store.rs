@@ -4,7 +4,8 @@ use crate::confirm::confirm_restore;
 use crate::host::Host;
 use crate::problem::problem;
 use guitai_console::wire::Problem;
-use guitai_console::{BackupFacts, BackupItem, BackupStatus, Restored, StoreReport};
+use guitai_console::{BackupFacts, BackupItem, BackupStatus, Health, LogLine, Restored, StoreReport};
+use std::process::Command;
 use tauri::{AppHandle, State};
 
 /// How the daily backup stands.
@@ -49,4 +50,38 @@ pub async fn store_doctor(host: State<'_, Host>, mend: bool) -> Result<StoreRepo
         let why = error.to_string();
         problem("INTERRUPTED", ("没有检查完", "It was not finished"), Some((&why, &why)), ("再试一次", "Try again"))
     })?
+}
+
+/// How everything is: what was counted, store, disk, backups, certificates, clock, logs.
+#[tauri::command]
+#[specta::specta]
+pub async fn health(host: State<'_, Host>) -> Result<Health, Problem> {
+    host.console().await?.health().await
+}
+
+/// The newest lines of this program's log, oldest first: those after number `after`.
+#[tauri::command]
+#[specta::specta]
+pub async fn log_lines(after: u32) -> Result<Vec<LogLine>, Problem> {
+    Ok(guitai_console::recent_logs(after.into()))
+}
+
+/// Shows the folder of the logs where the system shows folders; false: this system has nothing that does.
+#[tauri::command]
+#[specta::specta]
+pub async fn log_folder_open(host: State<'_, Host>) -> Result<bool, Problem> {
+    // a program of the system and a folder of our own: nothing of it comes from the page
+    let program = if cfg!(windows) {
+        "explorer"
+    } else if cfg!(target_os = "macos") {
+        "open"
+    } else {
+        "xdg-open"
+    };
+    let Ok(mut shown) = Command::new(program).arg(host.data_dir()?.join("logs")).spawn() else {
+        return Ok(false);
+    };
+    // waited for, so that nothing of it is left behind
+    drop(tauri::async_runtime::spawn_blocking(move || shown.wait()));
+    Ok(true)
 }

@@ -5,6 +5,7 @@ import type { ApiFault, AppState, Callback, CallbackFault, CallbackLane, Day, Do
 import { DUE } from '../format/ladder';
 import { Refused, type Backend, type Commands } from './call';
 import { bookCommands } from './fake_books';
+import { healthCommands } from './fake_health';
 import { base64Of, fakeHistory } from './fake_history';
 import { labCommands } from './fake_lab';
 import { replayCommands } from './fake_replay';
@@ -144,6 +145,7 @@ export function fake(options: FakeOptions = {}): FakeBackend {
   const commands: Commands = {
     ...bookCommands(() => data.orders, now),
     ...labCommands(),
+    ...healthCommands(now),
     ...replayCommands(() => data.callbacks),
     appState: async () => app(),
     copyText: async (text) => {

@@ -13,6 +13,7 @@ import { chime } from './chime';
 import { Callbacks } from './callbacks.svelte';
 import { Certify } from './certify.svelte';
 import { Forwards } from './forwards.svelte';
+import { HealthBoard } from './health.svelte';
 import { Replays } from './replays.svelte';
 import { Exchanges } from './exchanges.svelte';
 import { Journal } from './journal.svelte';
@@ -41,6 +42,8 @@ export class Desk {
 
   readonly opening = new Task();
   readonly commands: Commands;
+  /** The same, for what is asked by a clock: the workbench doesn't write it down. */
+  readonly quiet: Commands;
   readonly view = new View();
   readonly journal = new Journal();
   readonly toasts = new Toasts();
@@ -57,10 +60,12 @@ export class Desk {
   readonly books: Books;
   readonly replays: Replays;
   readonly forwards: Forwards;
+  readonly health: HealthBoard;
 
   #stops: (() => void)[] = [];
 
   constructor(private readonly backend: Backend) {
+    this.quiet = backend.commands;
     this.commands = this.journal.watching(backend.commands);
     this.appearance = new Appearance(this);
     this.orders = new Orders(this);
@@ -75,6 +80,7 @@ export class Desk {
     this.books = new Books(this);
     this.replays = new Replays(this);
     this.forwards = new Forwards(this);
+    this.health = new HealthBoard(this);
   }
 
   /** Listens first, then asks: nothing that happens between is lost. */
@@ -88,6 +94,9 @@ export class Desk {
       const app = await this.commands.appState();
       await this.appearance.settings(app.settings, app.locale);
       this.#app(app);
+      // What no event tells of: the store's size, the clock's skew, what another process took in.
+      const asking = setInterval(() => void this.#askApp(), 30_000);
+      this.#stops.push(() => clearInterval(asking));
     });
   }
 

@@ -1,13 +1,16 @@
-// What went between the window and the program, for the workbench: calls with their time and outcome, events, problems.
+// What went between the window and the program, for the workbench: calls with their time and outcome, events, problems;
+// and what the program writes to its log.
 
 import type { Commands } from '../backend/call';
 import { problemOf } from '../backend/call';
 import type { Problem } from '../backend/bindings';
+import type { Desk } from './desk.svelte';
+import { newerLines } from './health.svelte';
 
 export interface Entry {
   id: number;
   at: string;
-  kind: 'call' | 'event';
+  kind: 'call' | 'event' | 'log';
   name: string;
   /** What was handed over; never for commands that carry keys. */
   facts: string;
@@ -15,6 +18,8 @@ export interface Entry {
   problem: Problem | null;
 }
 
+/** Between two looks at the program's log, ms. */
+const EVERY = 2000;
 /** So many entries are kept. */
 const MOST = 500;
 /** Commands whose arguments hold secrets. */
@@ -25,6 +30,8 @@ export class Journal {
   /** What the inspector shows: the data of what is open. */
   inspected = $state.raw<{ name: string; value: unknown } | null>(null);
   #last = 0;
+  /** Number of the newest line of the program's log that is here. */
+  #line = 0;
 
   get problems(): Entry[] {
     return this.entries.filter((entry) => entry.problem !== null);
@@ -32,6 +39,21 @@ export class Journal {
 
   event(name: string, facts: unknown): void {
     this.#add({ kind: 'event', name, facts: brief(facts), ms: null, problem: null });
+  }
+
+  /** While followed, the program's own log is taken in. The answer ends it. */
+  follow(desk: Desk): () => void {
+    const look = async () => {
+      const after = this.#line;
+      const lines = await newerLines(desk, after);
+      if (after !== this.#line || lines.length === 0) return;
+      this.#line = lines.at(-1)?.n ?? after;
+      const taken = lines.map((line): Entry => ({ id: ++this.#last, at: line.at, kind: 'log', name: `${line.level} ${line.target}`, facts: `${line.message} ${line.facts}`.trim(), ms: null, problem: null }));
+      this.entries = [...taken.reverse(), ...this.entries].sort((one, other) => Date.parse(other.at) - Date.parse(one.at)).slice(0, MOST);
+    };
+    void look();
+    const timer = setInterval(() => void look(), EVERY);
+    return () => clearInterval(timer);
   }
 
   /** The same commands, each call written down. */

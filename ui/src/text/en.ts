@@ -1,6 +1,7 @@
 // English, complete: the type check fails if a word of zh.ts is missing here.
 
 import { books } from './books.en';
+import { health } from './health.en';
 import { history } from './history.en';
 import { lab } from './lab.en';
 import { forward, replay } from './replay.en';
@@ -11,6 +12,7 @@ const s = (count: number, one: string, many = `${one}s`) => `${n(count)} ${count
 
 export const en: typeof zh = {
   books,
+  health,
   history,
   lab,
   replay,
@@ -662,6 +664,7 @@ export const en: typeof zh = {
     half: 'Half',
     full: 'Full',
     event: 'event',
+    log: 'log',
   },
   toast: {
     paid: (money) => `${money} received`,

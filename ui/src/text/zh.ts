@@ -1,6 +1,7 @@
 // The words of the window, in the first language. English (`en.ts`) must have every one of them.
 
 import { books } from './books.zh';
+import { health } from './health.zh';
 import { history } from './history.zh';
 import { lab } from './lab.zh';
 import { forward, replay } from './replay.zh';
@@ -9,6 +10,7 @@ const n = (count: number) => count.toLocaleString('zh-CN');
 
 export const zh = {
   books,
+  health,
   history,
   lab,
   replay,
@@ -660,6 +662,7 @@ export const zh = {
     half: '半屏',
     full: '全屏',
     event: '事件',
+    log: '日志',
   },
   toast: {
     paid: (money: string) => `到账 ${money}`,

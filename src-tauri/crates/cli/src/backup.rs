@@ -32,7 +32,7 @@ pub struct RestoreArgs {
 #[derive(Debug, Args)]
 pub struct StoreArgs {
     /// Make indexes, sums and search words anew where they are wrong, and take other users' rights away
-    #[arg(long)]
+    #[arg(long, visible_alias = "repair")]
     mend: bool,
 }
 

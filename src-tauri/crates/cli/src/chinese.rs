@@ -14,6 +14,7 @@ const SENTENCES: &[(&str, &str)] = &[
     ("Serve the callback listener: verify, decrypt, record and answer what WeChat Pay sends", "监听回调：验签、解密、记录并应答微信支付发来的通知"),
     ("A practice target that prints every request it gets and answers as told", "练习用的接收端：打印收到的每个请求，按要求应答"),
     ("Orders: create, prepay, query, close, refund, export", "订单：创建、下单、查询、关单、退款、导出"),
+    ("How everything is: deliveries by outcome, commits, disk, backups, certificates, logs", "各项情况：回调结果、写入用时、磁盘、备份、证书、日志"),
     ("Callbacks: what came, what was checked, what it changed", "回调：收到了什么、检查了什么、改动了什么"),
     ("Examine a merchant backend's callback URL: play WeChat Pay and see which duties it meets", "体检商户后端的回调地址：扮演微信支付，看它尽到了哪些义务"),
     ("Sign a request with the merchant's key, and show the text that was signed", "用商户私钥签名一个请求，并显示签名串"),

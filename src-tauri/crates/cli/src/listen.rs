@@ -36,6 +36,7 @@ pub struct ListenArgs {
 /// Serves until SIGINT or SIGTERM; requests in flight are answered and the store is closed.
 pub async fn run(context: &Context, args: ListenArgs) -> Done {
     let mut stop = Stop::watch()?;
+    guitai_console::keep_logs(&desk::data_dir(context)?, "listen");
     desk::with(context, async |console| serve(context, console, &args, &mut stop).await).await
 }
 

@@ -22,6 +22,7 @@ mod failure;
 mod fields;
 mod files;
 mod forward;
+mod health;
 mod listen;
 mod merchant;
 mod order;
@@ -151,6 +152,11 @@ enum Command {
     /// Callbacks: what came, what was checked, what it changed
     #[command(subcommand, after_help = "Example:\n  guitai callback list --verdict held\n  guitai callback show cb_42")]
     Callback(callback::CallbackCommand),
+    /// How everything is: deliveries by outcome, commits, disk, backups, certificates, logs
+    #[command(
+        after_help = "Example:\n  guitai health\n  guitai health --json | jq '.serving[].deliveries'\n\nCounters live in the process that listens; it writes them down every ten seconds."
+    )]
+    Health,
     /// Which mistake made a signature, a notification or pay parameters fail; and whether the store is sound
     #[command(
         after_help = "Example:\n  guitai doctor request --help\n  guitai doctor pay-params --params params.json --appid wx… --kind jsapi --private-key apiclient_key.pem"
@@ -210,7 +216,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return wrong_arguments(&error, language),
     };
-    log_to_stderr();
+    guitai_console::start_logs();
     let context = Context { out: Out::new(cli.global.json, language), global: cli.global };
     let done = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(run(&context, cli.command)),
@@ -220,6 +226,7 @@ fn main() -> ExitCode {
             both("检查进程和内存的限制（ulimit）。", "Check the limits on processes and memory (ulimit)."),
         )),
     };
+    guitai_console::flush_logs();
     let status = match &done {
         Ok(()) => 0,
         Err(failure) => {
@@ -253,6 +260,7 @@ async fn run(context: &Context, command: Command) -> Done {
         Command::Refund(command) => refund::run(context, command).await,
         Command::Catalog(command) => catalog::run(context, command).await,
         Command::Callback(command) => callback::run(context, command).await,
+        Command::Health => health::run(context).await,
         Command::Doctor(args) => doctor::run(context, args).await,
         Command::Scenario(args) => scenario::run(context, args).await,
         Command::Forward(command) => forward::run(context, command).await,
@@ -282,20 +290,6 @@ fn wrong_arguments(error: &clap::Error, language: Language) -> ExitCode {
         Out::new(true, language).failure(&failure);
     }
     ExitCode::from(2)
-}
-
-/// Logs go to stderr, warnings and worse unless `GUITAI_LOG` says otherwise (`GUITAI_LOG=guitai_console=debug`).
-fn log_to_stderr() {
-    let filter = tracing_subscriber::EnvFilter::builder()
-        .with_env_var("GUITAI_LOG")
-        .with_default_directive(tracing_subscriber::filter::LevelFilter::WARN.into())
-        .from_env_lossy();
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .log_internal_errors(false)
-        .try_init();
 }
 
 #[cfg(test)]

@@ -33,17 +33,17 @@ pub async fn run(context: &Context, args: SandboxArgs) -> Done {
         return Ok(());
     }
     let mut stop = Stop::watch()?;
-    let options = Options {
-        data_dir: desk::data_dir(context)?,
-        port: args.port,
-        proxy_port: args.proxy_port,
-        merchants: usize::from(args.merchants),
-    };
+    let data_dir = desk::data_dir(context)?;
+    guitai_console::keep_logs(&data_dir, "sandbox");
+    let options =
+        Options { data_dir, port: args.port, proxy_port: args.proxy_port, merchants: usize::from(args.merchants) };
     let sandbox = start(options).await.map_err(failed)?;
     context.out.always_json(&sandbox.ready_line());
     context.out.note(context.out.pick("沙箱已就绪，按 Ctrl-C 结束。", "The sandbox is ready. Ctrl-C ends it."));
+    tracing::info!(url = %sandbox.base_url(), "the sandbox is open");
     stop.asked().await;
     sandbox.stop().await;
+    tracing::info!("the sandbox is closed");
     Ok(())
 }
 

@@ -326,6 +326,7 @@ mod tests {
     use super::*;
     use crate::MerchantInput;
     use crate::console::Options;
+    use crate::store::{digests, run_on};
     use crate::wire::{OrderFilter, OrderInput};
     use wechatpay::money::Fen;
 
@@ -358,8 +359,17 @@ mod tests {
         let merchant: MerchantInput = crate::gateway::stand::sound("shop");
         console.desk.merchants.add(merchant).await.expect("a merchant");
         order(&console, "BEFORE").await;
+        let store = folder.path().join("guitai.db");
+        run_on(
+            &store,
+            "INSERT INTO callbacks (id, merchant, mchid, received_at, verdict, http_status, latency_ms, checks)
+               VALUES (7, 'shop', '1', 1, 'held', 204, 1, '[]');
+             INSERT INTO callback_raw VALUES
+               (7, '/', '', '[]', x'7b7d', x'44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a', NULL)",
+        );
+        let before = digests(&store);
         let facts = console.backup(&file).await.expect("a backup");
-        assert_eq!((facts.orders, facts.merchants), (1, 1));
+        assert_eq!((facts.orders, facts.merchants, facts.callbacks_hashed), (1, 1, 1));
         assert!(facts.made_at.is_some());
         assert!(console.backup(&file).await.is_err_and(|it| it.code == "BACKUP_EXISTS"));
         order(&console, "AFTERWARDS").await;
@@ -368,7 +378,9 @@ mod tests {
         assert_eq!(refused.code, "RESTORE_STORE_OPEN");
         assert_eq!(numbers(&console).await.len(), 2, "and goes on");
         console.close().await;
+        assert_ne!(digests(&store), before);
         let restored = restore(folder.path(), &file).expect("restored");
+        assert_eq!(digests(&store), before, "every cell of every table is what it was");
         let console = desk(folder.path()).await;
         assert_eq!(numbers(&console).await, ["BEFORE"]);
         let settings = console.settings_get().await.expect("settings");

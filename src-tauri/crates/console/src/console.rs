@@ -5,6 +5,8 @@
 use crate::daily::Daily;
 use crate::forward::Forwarding;
 use crate::gateway::Gateway;
+use crate::health::{Deliveries, Looked};
+use crate::logs;
 use crate::merchants::Merchants;
 use crate::orders;
 use crate::outside::Outside;
@@ -15,10 +17,11 @@ use crate::store::{Store, StoreError};
 use crate::trust::Trust;
 use crate::vault::Vault;
 use crate::wire::{Callback, ChannelTakings, Day, DeskStatus, Event, Overview, Problem};
+use guitai_door::Meter;
 use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 use tokio::sync::broadcast;
 use wechatpay::time::{self, Timestamp};
 
@@ -65,8 +68,13 @@ pub(crate) struct Desk {
     pub(crate) patrol: Patrol,
     pub(crate) daily: Daily,
     pub(crate) forwarding: Forwarding,
-    /// Milliseconds; 0: none yet.
-    pub(crate) last_callback: AtomicI64,
+    /// Since when the counters count.
+    pub(crate) since: Timestamp,
+    pub(crate) counters: Deliveries,
+    /// The listener's door, while there is one.
+    pub(crate) meter: Mutex<Option<(SocketAddr, Meter)>>,
+    /// What the quick look after the start found.
+    pub(crate) looked: Mutex<Option<Looked>>,
 }
 
 impl Console {
@@ -91,13 +99,16 @@ impl Console {
             merchants,
             gateway,
             trust,
+            since: outside.now(),
             outside,
             events: broadcast::channel(EVENTS).0,
             deliveries: broadcast::channel(EVENTS).0,
             patrol: Patrol::default(),
             daily: Daily::default(),
             forwarding: Forwarding::default(),
-            last_callback: AtomicI64::new(0),
+            counters: Deliveries::default(),
+            meter: Mutex::default(),
+            looked: Mutex::default(),
         };
         Ok(Console { desk: Arc::new(desk) })
     }
@@ -119,15 +130,13 @@ impl Console {
     /// How the desk is.
     ///
     /// # Errors
-    /// None today; a `Result` so that it may ask the store tomorrow.
+    /// The store's.
     pub async fn status(&self) -> Result<DeskStatus, Problem> {
-        let last = self.desk.last_callback.load(Ordering::Relaxed);
+        let last = self.desk.store.read(|view| view.callback_newest()).await?;
         Ok(DeskStatus {
             data_dir: self.desk.data_dir.display().to_string(),
             store_bytes: self.desk.store.bytes(),
-            last_callback_at: (last > 0)
-                .then(|| Timestamp::from_millisecond(last).ok().map(orders::shown_time))
-                .flatten(),
+            last_callback_at: last.map(orders::shown_time),
             clock_skew_ms: self.desk.gateway.clock_skew_ms(),
         })
     }
@@ -209,6 +218,9 @@ impl Console {
                 "A name has 1 to 64 of a-z 0-9 _ . -, a value at most 4,096 bytes.",
             )
             .at_field("key"));
+        }
+        if key == logs::LEVEL_SETTING {
+            logs::set_level(Some(value));
         }
         let (key, value) = (key.to_owned(), value.to_owned());
         self.desk

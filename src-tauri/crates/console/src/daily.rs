@@ -1,6 +1,7 @@
 //! What a desk does by itself once a day: the trade bill of the day before is fetched and reconciled from 10:00 Beijing
 //! time on, where that is switched on (setting `bills.daily` is `on`), and missed days are caught up; the store is backed
-//! up, unless that is switched off (see `backup`).
+//! up, unless that is switched off (see `backup`). After a start, and once a week, it looks whether the store and its newest
+//! backup are sound (see `health::upkeep`).
 //!
 //! Runs beside the patrol, which asks about single orders; neither waits for the other.
 
@@ -19,6 +20,8 @@ const BILLS: &str = "bills.daily";
 const LOOK: Duration = Duration::from_secs(60);
 /// A backup waits until a desk has been open for so long: one command's few seconds are no time to copy a store.
 const SETTLED: Duration = Duration::from_secs(300);
+/// The quick look at the store waits until what a start is for has happened.
+const STARTED: Duration = Duration::from_secs(15);
 /// … and after something failed.
 const LATER: Duration = Duration::from_secs(900);
 /// Days that are caught up at most: a desk that slept for a month doesn't ask for a year.
@@ -56,6 +59,7 @@ impl Daily {
 
 async fn walk(desk: Weak<Desk>) {
     let began = Instant::now();
+    let mut looked = false;
     loop {
         // held for one round only: a desk that everybody let go of must be able to end
         let Some(strong) = desk.upgrade() else { return };
@@ -63,9 +67,15 @@ async fn walk(desk: Weak<Desk>) {
         let mut done = console.daily().await;
         if began.elapsed() >= SETTLED {
             let backup = console.daily_backup().await;
-            done = done.and(backup);
+            let weekly = console.weekly().await;
+            done = done.and(backup).and(weekly);
+        }
+        if !looked && began.elapsed() >= STARTED {
+            looked = true;
+            console.check_after_start().await;
         }
         let pause = match done {
+            Ok(()) if !looked => STARTED,
             Ok(()) => LOOK,
             Err(problem) => {
                 tracing::warn!(code = %problem.code, "the day's work could not be done; it is tried again");

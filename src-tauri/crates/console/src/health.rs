@@ -1,5 +1,15 @@
-//! `doctor store`: is what lies in the data folder sound, and can it go on being so. Looks at the file, its room, its
-//! owner and its drive; mends what is derived from the rows, and nothing else.
+//! Is what lies in the data folder sound, and can it go on being so: `doctor store` here looks at the file, its room, its
+//! owner and its drive and mends what is derived from the rows; `upkeep` looks by itself, and `report` says how everything is
+//! with what `counters` has counted.
+
+mod counters;
+mod report;
+mod upkeep;
+
+pub use counters::{CauseCount, CommitCounts, DeliveryCounts, Spread};
+pub(crate) use counters::{Commits, Deliveries};
+pub use report::{CertificateEnd, DoorCounts, Health, Looked, Serving};
+pub(crate) use report::{forget, write_down};
 
 use crate::problem::both;
 use crate::store::{Finding, look, mend, private};
@@ -18,7 +28,8 @@ pub struct StoreReport {
     pub ok: bool,
     /// The folder.
     pub data_dir: String,
-    /// `store_readable`, `integrity`, `references`, `callbacks`, `summary`, `search`, `owner`, `free_space`, `drive`.
+    /// `store_readable`, `integrity`, `references`, `callbacks`, `summary`, `search`, `owner`, `free_space`, `drive`,
+    /// `synced`, `leftovers`.
     pub checks: Vec<StoreCheck>,
 }
 
@@ -92,8 +103,7 @@ pub fn store_doctor(data_dir: &Path, mending: bool) -> Result<StoreReport, Probl
     add("summary", found.summary, "用 --mend 重算。", "Compute them anew with --mend.");
     add("search", found.search, "用 --mend 重建搜索索引。", "Make the index anew with --mend.");
     checks.push(owner(data_dir, mending));
-    checks.push(room(data_dir));
-    checks.push(drive(data_dir));
+    checks.extend([room(data_dir), drive(data_dir), synced(data_dir), leftovers(data_dir, mending)]);
     let ok = checks.iter().all(|check| check.ok != Some(false));
     Ok(StoreReport { ok, data_dir: data_dir.display().to_string(), checks })
 }
@@ -149,11 +159,20 @@ fn owner(_data_dir: &Path, _mending: bool) -> StoreCheck {
     check("owner", None, both("此系统上不检查权限", "permissions are not looked at on this system"))
 }
 
+/// Bytes that are free where the data lies.
 #[cfg(unix)]
+fn free_bytes(data_dir: &Path) -> Option<u64> {
+    rustix::fs::statvfs(data_dir).ok().map(|facts| facts.f_bavail.saturating_mul(facts.f_frsize))
+}
+
+#[cfg(not(unix))]
+fn free_bytes(_data_dir: &Path) -> Option<u64> {
+    None
+}
+
 fn room(data_dir: &Path) -> StoreCheck {
-    match rustix::fs::statvfs(data_dir) {
-        Ok(facts) => {
-            let free = facts.f_bavail.saturating_mul(facts.f_frsize);
+    match free_bytes(data_dir) {
+        Some(free) => {
             let mib = free / (1024 * 1024);
             let detail = if free >= ROOM {
                 both(format!("剩余 {mib} MiB"), format!("{mib} MiB free"))
@@ -165,13 +184,8 @@ fn room(data_dir: &Path) -> StoreCheck {
             };
             check("free_space", Some(free >= ROOM), detail)
         }
-        Err(error) => check("free_space", None, both(error.to_string(), error.to_string())),
+        None => check("free_space", None, both("系统没有说明剩余空间", "the system doesn't say how much room is free")),
     }
-}
-
-#[cfg(not(unix))]
-fn room(_data_dir: &Path) -> StoreCheck {
-    check("free_space", None, both("此系统上不检查剩余空间", "free room is not looked at on this system"))
 }
 
 /// SQLite's write-ahead log needs shared memory, which network drives don't give: two machines would ruin the store.
@@ -201,6 +215,76 @@ fn drive(data_dir: &Path) -> StoreCheck {
 #[cfg(not(target_os = "linux"))]
 fn drive(_data_dir: &Path) -> StoreCheck {
     check("drive", None, both("此系统上不检查磁盘种类", "the kind of drive is not looked at on this system"))
+}
+
+/// Programs that copy folders between machines copy a store while it is written to, and put an old one back.
+fn synced(data_dir: &Path) -> StoreCheck {
+    const NAMES: [&str; 9] = [
+        "dropbox",
+        "onedrive",
+        "google drive",
+        "my drive",
+        "mobile documents",
+        "nextcloud",
+        "owncloud",
+        "nutstore",
+        "坚果云",
+    ];
+    const MARKS: [&str; 4] = [".dropbox", ".stfolder", ".nextcloudsync.log", ".owncloudsync.log"];
+    let whole = std::path::absolute(data_dir).unwrap_or_else(|_| data_dir.to_owned());
+    let found = whole.ancestors().find(|folder| {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+        NAMES.iter().any(|known| name.starts_with(known)) || MARKS.iter().any(|mark| folder.join(mark).exists())
+    });
+    match found {
+        None => check("synced", Some(true), both("不在同步文件夹里", "not in a folder that is synchronised")),
+        Some(folder) => {
+            let folder = folder.display();
+            check(
+                "synced",
+                Some(false),
+                both(
+                    format!(
+                        "数据在同步文件夹 {folder} 里，同步程序会在写入时复制它、放回旧的。用 --data-dir 换一个目录。"
+                    ),
+                    format!(
+                        "The data lies in {folder}, which a program synchronises: it copies a store while it is written to \
+                         and puts old ones back. Move it elsewhere with --data-dir."
+                    ),
+                ),
+            )
+        }
+    }
+}
+
+/// Half copies that a kill or a power cut left: nobody reads them, and they take room.
+fn leftovers(data_dir: &Path, mending: bool) -> StoreCheck {
+    // younger ones may be somebody's work
+    const AGE: std::time::Duration = std::time::Duration::from_secs(3_600);
+    let folders = [data_dir.to_owned(), data_dir.join("backups"), data_dir.join("backups/daily")];
+    let left: Vec<_> = folders
+        .iter()
+        .flat_map(|folder| std::fs::read_dir(folder).into_iter().flatten().flatten())
+        .map(|entry| entry.path())
+        .filter(|path| {
+            let ending = path.extension().is_some_and(|ending| ending == "part" || ending == "restore");
+            let old = path.metadata().and_then(|facts| facts.modified()).ok().and_then(|at| at.elapsed().ok());
+            path.is_file() && ending && old.is_some_and(|age| age >= AGE)
+        })
+        .collect();
+    if left.is_empty() {
+        return check("leftovers", Some(true), both("没有残留文件", "nothing half done is left"));
+    }
+    let count = left.len();
+    if mending && left.iter().all(|path| std::fs::remove_file(path).is_ok()) {
+        let detail = both(format!("已删除 {count} 个残留文件"), format!("{count} half copies were taken away"));
+        return StoreCheck { mended: true, ..check("leftovers", Some(true), detail) };
+    }
+    let detail = both(
+        format!("中断的备份或恢复留下了 {count} 个文件，白占空间。用 --mend 删除。"),
+        format!("A backup or restore that was cut off left {count} files. Take them away with --mend."),
+    );
+    check("leftovers", Some(false), detail)
 }
 
 #[cfg(test)]
@@ -244,7 +328,7 @@ mod tests {
         let file = data.join("guitai.db");
         crate::store::run_on(
             &file,
-            "UPDATE order_states SET orders = 99; INSERT INTO days (mchid, day, payments) VALUES ('x', '2026-01-01', 3);
+            "UPDATE order_states SET orders = 99; UPDATE callback_causes SET deliveries = 99; DELETE FROM callback_hours; INSERT INTO days (mchid, day, payments) VALUES ('x', '2026-01-01', 3);
              INSERT INTO order_words (order_words) VALUES ('delete-all')",
         );
         let report = store_doctor(&data, false).expect("a report");

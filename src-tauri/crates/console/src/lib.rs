@@ -16,6 +16,7 @@ mod gateway;
 mod health;
 mod journal;
 mod listener;
+mod logs;
 mod merchants;
 mod orders;
 mod outside;
@@ -42,8 +43,12 @@ pub use export::ExportFormat;
 pub use forward::{
     Forward, ForwardFilter, ForwardOptions, ForwardRecovery, ForwardTarget, ForwardTargetInput, ForwardWhat,
 };
-pub use health::{StoreCheck, StoreReport, store_doctor};
+pub use health::{
+    CauseCount, CertificateEnd, CommitCounts, DeliveryCounts, DoorCounts, Health, Looked, Serving, Spread, StoreCheck,
+    StoreReport, store_doctor,
+};
 pub use listener::{ListenOptions, Listener};
+pub use logs::{LogLine, LogStatus, flush_logs, keep_logs, recent_logs, start_logs};
 pub use merchants::{
     DoctorNotification, DoctorPayParams, DoctorRequest, Finding, FrameworkSnippet, KeyEntry, KeyKind, KeySetup,
     MerchantInput, MerchantPatch, MigrationStep, Pems, PemsFile, PemsKind, Rehearsal, RehearsedCheck, RehearsedSetup,

@@ -4,6 +4,8 @@
 use crate::api::{self, Api, ApiOptions};
 use crate::callbacks::RawDelivery;
 use crate::console::Console;
+use crate::health;
+use crate::logs;
 use crate::problem;
 use crate::tunnel::PROBE;
 use crate::wire::{Callback, Event, Problem};
@@ -11,6 +13,7 @@ use guitai_door::{Answer, Door, DoorError, Limits, Request};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::broadcast;
+use tokio::task::JoinHandle;
 use wechatpay::time::Timestamp;
 
 /// What notify paths begin with.
@@ -43,6 +46,8 @@ pub struct Listener {
     /// From before the door opened, for the first who asks: no delivery falls between opening and asking.
     first: Mutex<Option<broadcast::Receiver<Callback>>>,
     patrols: bool,
+    /// Writes down what is counted.
+    counting: JoinHandle<()>,
 }
 
 impl Console {
@@ -75,9 +80,23 @@ impl Console {
             self.start_patrol();
         }
         self.settings_set(LISTENER_SETTING, &format!("http://{}", door.addr())).await?;
+        self.begin_watching(door.addr()).await;
+        let meter = door.meter();
+        *self.desk.meter.lock().unwrap_or_else(PoisonError::into_inner) = Some((door.addr(), meter.clone()));
+        let counting = tokio::spawn(health::write_down(Arc::downgrade(&self.desk), door.addr(), meter));
         self.desk.tell([Event::ListenerChanged]);
         let paths = names.iter().map(|name| format!("{NOTIFY}{name}")).collect();
-        Ok(Listener { door, paths, console: self.clone(), first, patrols })
+        Ok(Listener { door, paths, console: self.clone(), first, patrols, counting })
+    }
+
+    /// What a process that stays tells its log: how much it is to say, where it listens, and what is wrong with the place.
+    async fn begin_watching(&self, addr: SocketAddr) {
+        let level = self.settings_get().await.unwrap_or_default().remove(logs::LEVEL_SETTING);
+        logs::set_level(level.as_deref());
+        tracing::info!(%addr, "the callback listener is open");
+        for notice in self.place_notices() {
+            tracing::warn!(said = %notice.en, "the data folder is in a bad place");
+        }
     }
 }
 
@@ -103,11 +122,18 @@ impl Listener {
 
     /// Takes no more; answers what is in flight, and ends the patrol if it came with it.
     pub async fn stop(self) {
-        self.door.close().await;
-        if self.patrols {
-            self.console.desk.patrol.stop().await;
+        let Listener { door, console, counting, patrols, .. } = self;
+        let addr = door.addr();
+        door.close().await;
+        counting.abort();
+        let _ = counting.await;
+        *console.desk.meter.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        health::forget(&console.desk.data_dir, addr.port());
+        tracing::info!(%addr, "the callback listener is closed");
+        if patrols {
+            console.desk.patrol.stop().await;
         }
-        self.console.desk.tell([Event::ListenerChanged]);
+        console.desk.tell([Event::ListenerChanged]);
     }
 }
 

@@ -5,6 +5,7 @@ use crate::console::{Console, Desk, seconds_before};
 use crate::orders::settle;
 use crate::orders::state::RefundState;
 use crate::store::{OrderRow, RefundRow, StoreError};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -34,12 +35,18 @@ const CERTIFICATES: Duration = Duration::from_secs(600);
 pub(crate) struct Patrol {
     wake: Arc<Notify>,
     task: Mutex<Option<JoinHandle<()>>>,
+    queries: AtomicU64,
 }
 
 impl Patrol {
     /// Something became due, or will be sooner than was thought.
     pub(crate) fn wake(&self) {
         self.wake.notify_one();
+    }
+
+    /// Questions that were asked by this process.
+    pub(crate) fn queries(&self) -> u64 {
+        self.queries.load(Ordering::Relaxed)
     }
 
     /// Is it walking?
@@ -216,6 +223,7 @@ async fn ask_order(console: &Console, order: OrderRow) {
         return;
     }
     let Ok(profile) = console.desk.merchants.get(Some(&order.merchant)).await else { return };
+    console.desk.patrol.queries.fetch_add(1, Ordering::Relaxed);
     if let Err(problem) = settle::query(&console.desk, &profile, &order).await {
         tracing::debug!(out_trade_no = %order.out_trade_no, code = %problem.code, "patrol: no answer to believe");
     }
@@ -224,6 +232,7 @@ async fn ask_order(console: &Console, order: OrderRow) {
 async fn ask_refund(console: &Console, refund: RefundRow) {
     let Ok(Some(order)) = console.desk.refund_order(&refund).await else { return };
     let Ok(profile) = console.desk.merchants.get(Some(&order.merchant)).await else { return };
+    console.desk.patrol.queries.fetch_add(1, Ordering::Relaxed);
     if let Err(problem) = console.refund_ask(&profile, &order, &refund).await {
         tracing::debug!(out_refund_no = %refund.out_refund_no, code = %problem.code, "patrol: no answer to believe");
     }

@@ -977,7 +977,7 @@ pub struct DeskStatus {
     /// Bytes of the store on disk.
     #[specta(type = u32)]
     pub store_bytes: u64,
-    /// When the last delivery came to this process.
+    /// When the newest kept delivery came, of any merchant and by any process.
     pub last_callback_at: Option<String>,
     /// This machine's clock minus WeChat Pay's; null before the first answer.
     #[specta(type = Option<i32>)]

@@ -45,7 +45,7 @@ pub(crate) enum Stage {
 pub(crate) struct Inner {
     pub(crate) limits: Arc<Limits>,
     pub(crate) handler: Arc<Handler>,
-    pub(crate) tally: Tally,
+    pub(crate) tally: Arc<Tally>,
     pub(crate) admission: Arc<Admission>,
     pub(crate) stage: watch::Sender<Stage>,
 }
@@ -83,6 +83,20 @@ pub struct Entrance {
     inner: Arc<Inner>,
 }
 
+/// Reads a door's counters, also after it was closed. Cheap to clone; keeps neither the port nor the handler.
+#[derive(Clone)]
+pub struct Meter {
+    tally: Arc<Tally>,
+    admission: Arc<Admission>,
+}
+
+impl Meter {
+    /// The counters as they stand.
+    pub fn counters(&self) -> Counters {
+        self.tally.snapshot(self.admission.open(), self.admission.evicted())
+    }
+}
+
 impl Door {
     /// Listen on `addr` (port 0: any free one) and serve until [`close`](Door::close). Must be called
     /// within a Tokio runtime. Raises the process's descriptor limit where it can.
@@ -107,7 +121,7 @@ impl Door {
         let inner = Arc::new(Inner {
             limits: Arc::new(limits),
             handler: Arc::new(move |request| Box::pin(handler(request))),
-            tally: Tally::default(),
+            tally: Arc::default(),
             admission,
             stage: watch::Sender::new(Stage::Open),
         });
@@ -122,7 +136,12 @@ impl Door {
 
     /// The counters as they stand.
     pub fn counters(&self) -> Counters {
-        self.inner.tally.snapshot(self.inner.admission.open(), self.inner.admission.evicted())
+        self.meter().counters()
+    }
+
+    /// The counters for somebody who must not hold the door open.
+    pub fn meter(&self) -> Meter {
+        Meter { tally: Arc::clone(&self.inner.tally), admission: Arc::clone(&self.inner.admission) }
     }
 
     /// A handle for streams that came by another way, such as a proxy's TLS streams.

@@ -24,7 +24,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use judge::Judged;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::Instant;
 use wechatpay::notification::{self, Opened, RawCallback};
@@ -82,7 +81,6 @@ impl Console {
     pub async fn receive(&self, merchant: &str, delivery: RawDelivery) -> Receipt {
         let desk = &self.desk;
         let now = desk.outside.now();
-        desk.last_callback.store(now.as_millisecond(), Ordering::Relaxed);
         let profile = match desk.merchants.get(Some(merchant)).await {
             Ok(profile) => profile,
             Err(problem) if problem.code == "MERCHANT_NOT_FOUND" => return Receipt::bare(404),
@@ -284,6 +282,8 @@ impl Desk {
     }
 
     fn announce(&self, callback: &Callback) {
+        let took = Duration::from_millis(callback.latency_ms.into());
+        self.counters.count(callback.verdict, callback.reason.as_deref(), took);
         self.tell([received(callback)]);
         let _ = self.deliveries.send(callback.clone());
     }

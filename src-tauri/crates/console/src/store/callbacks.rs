@@ -104,6 +104,12 @@ pub(super) fn remember_all(connection: &Connection) -> Result<(), StoreError> {
 }
 
 impl View<'_> {
+    /// When the newest kept delivery came.
+    pub(crate) fn callback_newest(&self) -> Result<Option<Timestamp>, StoreError> {
+        let sql = "SELECT received_at FROM callbacks ORDER BY id DESC LIMIT 1";
+        Ok(self.conn.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()?.map(instant))
+    }
+
     /// An order's deliveries, oldest first; the newest 500 where there are more.
     pub(crate) fn callbacks_of(&self, mchid: &str, out_trade_no: &str) -> Result<Vec<CallbackRow>, StoreError> {
         let query = CallbackQuery {

@@ -110,6 +110,12 @@ impl View<'_> {
         Ok((found, more))
     }
 
+    /// Deliveries that wait to be passed on, counted up to `most`.
+    pub(crate) fn forwards_waiting(&self, most: i64) -> Result<i64, StoreError> {
+        let sql = "SELECT count(*) FROM (SELECT 1 FROM forwards WHERE state = 'waiting' LIMIT ?1)";
+        Ok(self.conn.prepare_cached(sql)?.query_row([most], |row| row.get(0))?)
+    }
+
     /// When something for `target` is due next.
     pub(crate) fn forward_next(&self, target: &str) -> Result<Option<Timestamp>, StoreError> {
         let next: Option<i64> = self

@@ -46,16 +46,19 @@ pub(crate) use health::{Finding, look, mend};
 pub(crate) use history::CallbackQuery;
 pub(crate) use journal::JournalRow;
 pub(crate) use merchants::{MerchantRow, PlatformRow, SealedRow, VaultRow};
+pub(crate) use open::make_private_folder as private_folder;
 pub(crate) use order_list::{OrderCursor, OrderQuery, OrderSums};
 pub(crate) use orders::{Handle, NewOrder, OrderRow};
 pub(crate) use refunds::{NewRefund, RefundFacts, RefundRow};
 pub(crate) use replays::ReplayRow;
 
+use crate::health::CommitCounts;
 use ballast::Ballast;
-use rusqlite::Connection;
+use rusqlite::{Connection, InterruptHandle};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::Semaphore;
 use wechatpay::time::Timestamp;
 use writer::Writer;
@@ -93,6 +96,8 @@ struct Inner {
     writer: Writer,
     readers: Mutex<Vec<Connection>>,
     reading: Semaphore,
+    /// Ends the look at the whole file that is under way.
+    looking: Mutex<Option<InterruptHandle>>,
 }
 
 impl Store {
@@ -107,9 +112,8 @@ impl Store {
         let ballast = Ballast::beside(&file);
         ballast.take();
         let writer = Writer::start(connection, open::writing(&file)?, ballast)?;
-        Ok(Store {
-            inner: Arc::new(Inner { file, writer, readers: Mutex::new(Vec::new()), reading: Semaphore::new(READERS) }),
-        })
+        let (readers, reading) = (Mutex::default(), Semaphore::new(READERS));
+        Ok(Store { inner: Arc::new(Inner { file, writer, readers, reading, looking: Mutex::default() }) })
     }
 
     /// Runs `job` in the writer's next transaction and returns after the commit.
@@ -158,6 +162,33 @@ impl Store {
         size(&self.inner.file).saturating_add(size(Path::new(&log)))
     }
 
+    /// What was committed by this process, and what waits.
+    pub(crate) fn commits(&self) -> CommitCounts {
+        self.inner.writer.counts()
+    }
+
+    /// What SQLite says of the whole file; `quick` leaves out whether indexes and rows agree. `None`: it took longer than
+    /// `most`, or the store is being closed. Reading and writing go on meanwhile.
+    pub(crate) async fn check(&self, quick: bool, most: Option<Duration>) -> Result<Option<Finding>, StoreError> {
+        let inner = self.inner.clone();
+        let mut looking = tokio::task::spawn_blocking(move || {
+            let connection = open::reading(&inner.file)?;
+            *inner.lock_looking() = Some(connection.get_interrupt_handle());
+            let found = if inner.reading.is_closed() { Ok(None) } else { health::verdict(&connection, quick) };
+            *inner.lock_looking() = None;
+            found
+        });
+        let most = most.unwrap_or(Duration::MAX);
+        let found = match tokio::time::timeout(most, &mut looking).await {
+            Ok(found) => found,
+            Err(_) => {
+                self.inner.stop_looking();
+                looking.await
+            }
+        };
+        found.unwrap_or_else(|broken| Err(StoreError::Other(broken.to_string())))
+    }
+
     /// A whole copy at `to`, which must not exist; looked at before it counts. The store goes on meanwhile.
     pub(crate) async fn copy_to(&self, to: &Path, now: Timestamp) -> Result<CopyFacts, StoreError> {
         let (file, to) = (self.inner.file.clone(), to.to_owned());
@@ -168,6 +199,7 @@ impl Store {
     /// Does what was already asked for, commits it and closes the file; later writes get [`StoreError::Closed`].
     pub(crate) async fn close(&self) {
         self.inner.reading.close();
+        self.inner.stop_looking();
         let inner = self.inner.clone();
         // a join of a thread: not for the async threads
         let _ = tokio::task::spawn_blocking(move || {
@@ -179,6 +211,16 @@ impl Store {
 }
 
 impl Inner {
+    fn lock_looking(&self) -> std::sync::MutexGuard<'_, Option<InterruptHandle>> {
+        self.looking.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stop_looking(&self) {
+        if let Some(handle) = &*self.lock_looking() {
+            handle.interrupt();
+        }
+    }
+
     fn lock_readers(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
         self.readers.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -205,6 +247,30 @@ impl Inner {
 #[cfg(test)]
 pub(crate) fn run_on(file: &Path, sql: &str) {
     Connection::open(file).and_then(|it| it.execute_batch(sql)).expect("changed");
+}
+
+/// What every table of a file holds, as a hash of all its cells: for tests of copies.
+#[cfg(test)]
+pub(crate) fn digests(file: &Path) -> std::collections::BTreeMap<String, String> {
+    use sha2::{Digest, Sha256};
+    let connection = open::reading(file).expect("a store");
+    let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%' AND name NOT LIKE 'sqlite_%'";
+    let mut names = connection.prepare(sql).expect("tables");
+    let names: Vec<String> =
+        names.query_map([], |row| row.get(0)).expect("names").collect::<Result<_, _>>().expect("names");
+    let digest = |name: &String| {
+        let mut hash = Sha256::new();
+        let mut rows = connection.prepare(&format!("SELECT * FROM {name} ORDER BY 1, 2")).expect("rows");
+        let columns = rows.column_count();
+        let mut rows = rows.query([]).expect("rows");
+        while let Some(row) = rows.next().expect("a row") {
+            for column in 0..columns {
+                hash.update(format!("{:?}|", row.get_ref(column).expect("a cell")));
+            }
+        }
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    };
+    names.iter().map(|name| (name.clone(), digest(name))).collect()
 }
 
 #[cfg(test)]

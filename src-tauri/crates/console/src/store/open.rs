@@ -53,13 +53,13 @@ fn at_place(error: StoreError, file: &Path) -> StoreError {
 }
 
 #[cfg(unix)]
-pub(super) fn make_private_folder(folder: &Path) -> std::io::Result<()> {
+pub(crate) fn make_private_folder(folder: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 #[cfg(not(unix))]
-pub(super) fn make_private_folder(folder: &Path) -> std::io::Result<()> {
+pub(crate) fn make_private_folder(folder: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)
 }
 
@@ -111,7 +111,8 @@ pub(super) fn writing(file: &Path) -> Result<Connection, StoreError> {
     // 64 MiB: the usual checkpoint comes from another connection when nothing is written
     connection.pragma_update(None, "wal_autocheckpoint", 16_384)?;
     connection.pragma_update(None, "journal_size_limit", 67_108_864)?;
-    connection.pragma_update(None, "cache_size", -65_536)?;
+    // 16 MiB: the file lies in the system's cache anyway, and this one is the process's own memory
+    connection.pragma_update(None, "cache_size", -16_384)?;
     shared(&connection)?;
     Ok(connection)
 }
@@ -122,7 +123,7 @@ pub(super) fn reading(file: &Path) -> Result<Connection, StoreError> {
         Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "query_only", true)?;
-    connection.pragma_update(None, "cache_size", -16_384)?;
+    connection.pragma_update(None, "cache_size", -8_192)?;
     shared(&connection)?;
     Ok(connection)
 }

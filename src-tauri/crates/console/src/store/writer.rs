@@ -4,10 +4,11 @@
 
 use super::ballast::Ballast;
 use super::{StoreError, Tx, View};
+use crate::health::{CommitCounts, Commits};
 use rusqlite::{Connection, TransactionBehavior};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc as std_mpsc;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
@@ -25,6 +26,7 @@ const OVERDUE: Duration = Duration::from_secs(3);
 pub(super) struct Writer {
     queue: mpsc::Sender<Message>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    counters: Arc<Commits>,
 }
 
 enum Message {
@@ -36,6 +38,8 @@ enum Message {
 trait Job: Send {
     /// Has the caller gone away?
     fn abandoned(&self) -> bool;
+    /// When it was asked for.
+    fn since(&self) -> Instant;
     /// Runs it; true: release the savepoint, false: roll it back.
     fn run(&mut self, tx: &Tx<'_>) -> bool;
     /// Tells the caller: what the job returned, or why it couldn't be kept.
@@ -46,6 +50,7 @@ struct Call<F, T, E> {
     job: F,
     answer: Option<Result<T, E>>,
     reply: oneshot::Sender<Result<T, E>>,
+    since: Instant,
 }
 
 impl<F, T, E> Job for Call<F, T, E>
@@ -56,6 +61,10 @@ where
 {
     fn abandoned(&self) -> bool {
         self.reply.is_closed()
+    }
+
+    fn since(&self) -> Instant {
+        self.since
     }
 
     fn run(&mut self, tx: &Tx<'_>) -> bool {
@@ -88,6 +97,8 @@ impl Writer {
     ) -> Result<Writer, StoreError> {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let (wrote, notice) = std_mpsc::channel();
+        let counters = Arc::new(Commits::default());
+        let counting = counters.clone();
         let failed = |error: std::io::Error| StoreError::Other(error.to_string());
         let spare = ballast.clone();
         let checkpointer = std::thread::Builder::new()
@@ -96,9 +107,9 @@ impl Writer {
             .map_err(failed)?;
         let writer = std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || serve(connection, jobs, &wrote, &ballast))
+            .spawn(move || serve(connection, jobs, &wrote, &ballast, &counting))
             .map_err(failed)?;
-        Ok(Writer { queue, threads: Mutex::new(vec![writer, checkpointer]) })
+        Ok(Writer { queue, threads: Mutex::new(vec![writer, checkpointer]), counters })
     }
 
     pub(super) async fn write<T, E>(&self, job: impl FnMut(&Tx<'_>) -> Result<T, E> + Send + 'static) -> Result<T, E>
@@ -107,12 +118,17 @@ impl Writer {
         E: From<StoreError> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let call = Box::new(Call { job, answer: None, reply });
+        let call = Box::new(Call { job, answer: None, reply, since: Instant::now() });
         self.queue.try_send(Message::Job(call)).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => E::from(StoreError::Busy),
             mpsc::error::TrySendError::Closed(_) => E::from(StoreError::Closed),
         })?;
         answer.await.unwrap_or_else(|_| Err(E::from(StoreError::Closed)))
+    }
+
+    /// What was committed, and what waits.
+    pub(super) fn counts(&self) -> CommitCounts {
+        self.counters.counts(QUEUE.saturating_sub(self.queue.capacity()))
     }
 
     /// How many more jobs the queue takes.
@@ -136,6 +152,7 @@ fn serve(
     mut jobs: mpsc::Receiver<Message>,
     wrote: &std_mpsc::Sender<()>,
     ballast: &Ballast,
+    counters: &Commits,
 ) {
     let mut batch = Vec::with_capacity(BATCH);
     while let Some(first) = jobs.blocking_recv() {
@@ -152,27 +169,35 @@ fn serve(
             }
             next = if batch.len() < BATCH { jobs.try_recv().ok() } else { None };
         }
-        commit_batch(&mut connection, &mut batch, ballast);
+        counters.writing(batch.first().map(|job| job.since()));
+        commit_batch(&mut connection, &mut batch, ballast, counters);
+        counters.writing(None);
         let _ = wrote.send(());
     }
 }
 
 /// One commit for all; if that fails, each once alone, so that one bad disk page or moment costs as few as possible.
-fn commit_batch(connection: &mut Connection, batch: &mut Vec<Box<dyn Job>>, ballast: &Ballast) {
-    let mut kept = transact(connection, batch);
+fn commit_batch(
+    connection: &mut Connection,
+    batch: &mut Vec<Box<dyn Job>>,
+    ballast: &Ballast,
+    counters: &Commits,
+) {
+    let mut kept = transact(connection, batch, counters);
     if matches!(kept, Err(StoreError::DiskFull)) && ballast.give_back() {
         tracing::error!("the disk is full: the ballast beside the store was given back, make room soon");
-        kept = transact(connection, batch);
+        kept = transact(connection, batch, counters);
     }
     match kept {
         Ok(()) => batch.drain(..).for_each(|job| job.reply(Ok(()))),
         // The lock was waited for already; waiting again for each job would hold up everybody behind them.
         Err(error @ StoreError::Locked) => batch.drain(..).for_each(|job| job.reply(Err(error.clone()))),
         Err(error) => {
+            counters.failed();
             tracing::warn!(%error, jobs = batch.len(), "a commit failed; trying each job alone");
             for job in batch.drain(..) {
                 let mut alone = [job];
-                let kept = transact(connection, &mut alone);
+                let kept = transact(connection, &mut alone, counters);
                 let [job] = alone;
                 job.reply(kept);
             }
@@ -180,7 +205,7 @@ fn commit_batch(connection: &mut Connection, batch: &mut Vec<Box<dyn Job>>, ball
     }
 }
 
-fn transact(connection: &mut Connection, jobs: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+fn transact(connection: &mut Connection, jobs: &mut [Box<dyn Job>], counters: &Commits) -> Result<(), StoreError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for job in jobs.iter_mut() {
         transaction.prepare_cached("SAVEPOINT job")?.execute([])?;
@@ -194,7 +219,9 @@ fn transact(connection: &mut Connection, jobs: &mut [Box<dyn Job>]) -> Result<()
         }
         transaction.prepare_cached("RELEASE job")?.execute([])?;
     }
+    let began = Instant::now();
     transaction.commit()?;
+    counters.committed(jobs.len(), began.elapsed());
     Ok(())
 }
 
