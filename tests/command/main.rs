@@ -10,6 +10,7 @@ mod canary;
 mod catalog;
 mod demo;
 mod doctor;
+mod health;
 mod manners;
 mod merchants;
 mod orders;

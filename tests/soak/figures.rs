@@ -17,6 +17,7 @@ pub struct Sample {
     pub listener: Process,
     pub sandbox: Process,
     pub store_bytes: u64,
+    pub wal_bytes: u64,
     pub log_bytes: u64,
     pub good: u32,
 }
@@ -101,10 +102,10 @@ impl Figures {
     }
 
     /// A command on the same store worked, or not.
-    pub fn command(&self, words: &str, worked: bool, stderr: &str) {
+    pub fn command(&self, words: &str, worked: bool, said: &str) {
         self.commands.lock().expect("no panic inside").push((words.to_owned(), worked));
         if !worked {
-            self.failed.lock().expect("no panic inside").push(format!("guitai {words}: {stderr}"));
+            self.failed.lock().expect("no panic inside").push(format!("guitai {words}: {said}"));
         }
     }
 
@@ -127,11 +128,11 @@ impl Figures {
         let each = grown as f64 / f64::from(callbacks.max(1));
         let commands = self.commands.lock().expect("no panic inside");
 
-        let mut table = String::from("     time   good   RSS MB  PSS MB  fds  threads  store MB  log KB\n");
+        let mut table = String::from("     time   good   RSS MB  PSS MB  fds  threads  store MB  WAL MB  log KB\n");
         for sample in samples.iter().step_by((samples.len() / 12).max(1)) {
             let _ = writeln!(
                 table,
-                "{:>7.0} s {:>6} {:>8.1} {:>7.1} {:>4} {:>8} {:>9.1} {:>7}",
+                "{:>7.0} s {:>6} {:>8.1} {:>7.1} {:>4} {:>8} {:>9.1} {:>7.1} {:>7}",
                 sample.at.as_secs_f64(),
                 sample.good,
                 sample.listener.resident / 1_024.0,
@@ -139,6 +140,7 @@ impl Figures {
                 sample.listener.descriptors,
                 sample.listener.threads,
                 sample.store_bytes as f64 / 1_048_576.0,
+                sample.wal_bytes as f64 / 1_048_576.0,
                 sample.log_bytes / 1_024,
             );
         }
@@ -175,7 +177,7 @@ impl Figures {
             "samples": samples.iter().map(|it| json!({
                 "at_s": it.at.as_secs_f64(), "good": it.good, "resident_kib": it.listener.resident,
                 "pss_kib": it.listener.proportional, "descriptors": it.listener.descriptors, "threads": it.listener.threads,
-                "sandbox_resident_kib": it.sandbox.resident, "store_bytes": it.store_bytes, "log_bytes": it.log_bytes,
+                "sandbox_resident_kib": it.sandbox.resident, "store_bytes": it.store_bytes, "wal_bytes": it.wal_bytes, "log_bytes": it.log_bytes,
             })).collect::<Vec<_>>(),
             "health": health,
         });

@@ -139,7 +139,7 @@ async fn a_listener_stays_as_it_is() {
     let counted = &health.serving.iter().find(|one| !one.here).expect("the listener tells").deliveries;
     assert!(counted.applied > 0 && counted.duplicate > 0 && counted.held > 0, "{counted:?}");
     let causes: Vec<&str> = counted.rejected_by.iter().map(|by| by.cause.as_str()).collect();
-    for cause in ["signature_valid", "serial_known"] {
+    for cause in ["signature_mismatch", "serial_unknown"] {
         assert!(causes.contains(&cause), "{cause} is not among {causes:?}");
     }
 }
@@ -213,7 +213,7 @@ async fn commands(guitai: Arc<Guitai>, length: Duration, figures: Figures, over:
             (guitai.run(&words), arguments)
         });
         let (ran, arguments) = ran.await.expect("a command runs");
-        figures.command(&arguments.join(" "), ran.status == Some(0), &ran.stderr);
+        figures.command(&arguments.join(" "), ran.status == Some(0), &format!("{}{}", ran.stdout, ran.stderr));
         let _ = std::fs::remove_file(&copy);
     }
 }
@@ -236,8 +236,8 @@ async fn watch(
             at: began.elapsed(),
             listener: Process::look(listener.pid()),
             sandbox: Process::look(sandbox.pid()),
-            store_bytes: figures::bytes(&guitai.path("data/guitai.db"))
-                + figures::bytes(&guitai.path("data/guitai.db-wal")),
+            store_bytes: figures::bytes(&guitai.path("data/guitai.db")),
+            wal_bytes: figures::bytes(&guitai.path("data/guitai.db-wal")),
             log_bytes: figures::folder_bytes(&guitai.path("data/logs")),
             good: figures.sent(),
         });

@@ -179,6 +179,12 @@ export const commands = {
 	backupRestore: (name: string) => typedError<Restored, Problem>(__TAURI_INVOKE("backup_restore", { name })),
 	/**  How the daily backup stands. */
 	backupStatus: () => typedError<BackupStatus, Problem>(__TAURI_INVOKE("backup_status")),
+	/**  How everything is: what was counted, store, disk, backups, certificates, clock, logs. */
+	health: () => typedError<Health, Problem>(__TAURI_INVOKE("health")),
+	/**  Shows the folder of the logs where the system shows folders; false: this system has nothing that does. */
+	logFolderOpen: () => typedError<boolean, Problem>(__TAURI_INVOKE("log_folder_open")),
+	/**  The newest lines of this program's log, oldest first: those after number `after`. */
+	logLines: (after: number) => typedError<LogLine[], Problem>(__TAURI_INVOKE("log_lines", { after })),
 	/**  Is the store sound; with `mend`, what is derived is made anew where it is wrong. */
 	storeDoctor: (mend: boolean) => typedError<StoreReport, Problem>(__TAURI_INVOKE("store_doctor", { mend })),
 };
@@ -560,6 +566,26 @@ export type CaseOutcome =
 /**  Could not be judged. */
 "skip";
 
+/**  How many times something happened, by its cause. */
+export type CauseCount = {
+	/**  Slug. */
+	cause: string,
+	/**  How many times. */
+	count: number,
+};
+
+/**  When a platform certificate ends. */
+export type CertificateEnd = {
+	/**  Profile that trusts it. */
+	merchant: string,
+	/**  Its serial. */
+	serial_no: string,
+	/**  Its last moment. */
+	not_after: string,
+	/**  Whole days until then; negative: it has ended. */
+	days: number,
+};
+
 /**  A certificate as people see it. */
 export type CertificateInfo = {
 	/**  Hex. */
@@ -675,6 +701,26 @@ export type ClockView = {
 	next_due: string | null,
 };
 
+/**  Commits of the store by this process. */
+export type CommitCounts = {
+	/**  How long a commit took, its fsync included. */
+	took: Spread,
+	/**  Writes that were asked for and committed. */
+	writes: number,
+	/**  Commits that failed; each of their writes was then tried alone. */
+	failed: number,
+	/**  Writes in one commit on average. */
+	batch_mean: number | null,
+	/**  At most. */
+	batch_max: number,
+	/**  Commits of 1 write, 2, 3 to 4, 5 to 8, … 257 to 512. */
+	batches: number[],
+	/**  Writes that wait now. */
+	queue: number,
+	/**  How long the oldest of them waits, ms; null: nothing waits. */
+	oldest_ms: number | null,
+};
+
 /**  Is it there? */
 export type Condition = 
 /**  On its way. */
@@ -702,6 +748,28 @@ export type Day = {
 	made: number,
 	/**  Of those, paid by now: their share is the day's success rate. */
 	paid: number,
+};
+
+/**  What became of the deliveries of this process. */
+export type DeliveryCounts = {
+	/**  Changed an order or refund. */
+	applied: number,
+	/**  Were there already. */
+	duplicate: number,
+	/**  Genuine, kept, not applied. */
+	held: number,
+	/**  Not genuine. */
+	rejected: number,
+	/**  Our own failures, and what no key of ours opens. */
+	failed: number,
+	/**  Why they were rejected, the most frequent first. */
+	rejected_by: CauseCount[],
+	/**  Why they were held. */
+	held_by: CauseCount[],
+	/**  Why they failed. */
+	failed_by: CauseCount[],
+	/**  From the last byte in to the answer, the commit included. */
+	answered: Spread,
 };
 
 /**  What the desk tells the window. */
@@ -805,6 +873,28 @@ export type DoctorRequest = {
 	certificate?: string | null,
 	/**  When it was sent, RFC 3339; absent: time is not judged. */
 	at?: string | null,
+};
+
+/**  What the listener's door has seen. */
+export type DoorCounts = {
+	/**  Connections. */
+	accepted: number,
+	/**  Open now. */
+	open: number,
+	/**  Whole requests. */
+	requests: number,
+	/**  Unfinished connections closed to make room. */
+	evicted: number,
+	/**  Connections that the system could not hand over. */
+	accept_errors: number,
+	/**  Requests that were not answered in time (503). */
+	overdue: number,
+	/**  Requests whose handling broke (500). */
+	panics: number,
+	/**  Bodies over the limit (413); in `refused` too. */
+	too_large: number,
+	/**  Requests refused before they were whole, the most frequent cause first. */
+	refused: CauseCount[],
 };
 
 /**  One order with everything that happened to it. */
@@ -1077,6 +1167,38 @@ export type GatewayRefusal = {
 	exchange_id: string | null,
 };
 
+/**  How everything is. */
+export type Health = {
+	/**  When this was looked at. */
+	at: string,
+	/**  The folder. */
+	data_dir: string,
+	/**  The processes that listen on this folder, this one first. */
+	serving: Serving[],
+	/**  Bytes of the store and its log. */
+	store_bytes: number,
+	/**  Bytes that are free on its disk; null where the system doesn't say. */
+	free_bytes: number | null,
+	/**  `free_space`, `drive`, `synced`. */
+	checks: StoreCheck[],
+	/**  The quick look at the store after this process had started; null: not yet, or it took too long. */
+	started: Looked | null,
+	/**  The last thorough look at the store's file, once a week. */
+	integrity: Looked | null,
+	/**  The daily backup. */
+	backup: BackupStatus,
+	/**  The last time that the newest backup was restored aside and looked at from end to end, once a week. */
+	drill: Looked | null,
+	/**  This machine's clock minus WeChat Pay's; null before the first answer to this process. */
+	clock_skew_ms: number | null,
+	/**  Platform certificates, the first to end first. */
+	certificates: CertificateEnd[],
+	/**  Deliveries that wait to be passed on; 10,000 means as many or more. */
+	forwards_waiting: number,
+	/**  The logs. */
+	logs: LogStatus,
+};
+
 /**  A bill that is kept. */
 export type KeptBill = {
 	/**  Which. */
@@ -1187,6 +1309,46 @@ export type ListenerState = {
 	notify_path: string | null,
 	/**  Why it failed; while it runs: why it runs on another port than it was asked to. */
 	error: Problem | null,
+};
+
+/**  A line of the log. */
+export type LogLine = {
+	/**  Counts up from 1 in this process. */
+	n: number,
+	/**  When. */
+	at: string,
+	/**  `error`, `warn`, `info`, `debug`. */
+	level: string,
+	/**  The module that says it. */
+	target: string,
+	/**  The sentence. */
+	message: string,
+	/**  What it is about, as `name=value`. */
+	facts: string,
+};
+
+/**  How the logs of a data folder stand. */
+export type LogStatus = {
+	/**  Where they lie. */
+	folder: string,
+	/**  Bytes of all files. */
+	bytes: number,
+	/**  What is written of this process: a level, or the filter of `GUITAI_LOG`; null: nothing goes to a file. */
+	level: string | null,
+	/**  Lines of this process that were dropped because the disk was slow, full or not writable. */
+	dropped: number,
+	/**  Lines of this process that were left out of a flood. */
+	left_out: number,
+};
+
+/**  A look at something, and what was found. */
+export type Looked = {
+	/**  When. */
+	at: string,
+	/**  Was it sound. */
+	ok: boolean,
+	/**  What it was, or what was wrong. */
+	said: string,
 };
 
 /**  What mends a difference. */
@@ -1996,6 +2158,32 @@ export type Scan = {
 	code_url: string | null,
 };
 
+/**  A process that serves the data folder, and what it has counted since it began. */
+export type Serving = {
+	/**  `guitai` or `guitai-desktop`. */
+	program: string,
+	/**  Where it listens. */
+	address: string | null,
+	/**  Its process id. */
+	pid: number,
+	/**  Is it the process that answers this? */
+	here?: boolean,
+	/**  It has not written for a minute: it was killed, or the machine was. */
+	gone?: boolean,
+	/**  Since when it counts. */
+	since: string,
+	/**  As of when. */
+	at: string,
+	/**  What became of the deliveries. */
+	deliveries: DeliveryCounts,
+	/**  The door that they come through; null: it does not listen now. */
+	door: DoorCounts | null,
+	/**  Commits to the store. */
+	commits: CommitCounts,
+	/**  Orders and refunds that the patrol asked about. */
+	patrol_queries: number,
+};
+
 /**  One side of a difference. */
 export type Side = {
 	/**  State of the order, or status of the refund. */
@@ -2044,6 +2232,20 @@ export type SignedText = {
 	ok: boolean | null,
 };
 
+/**  How long something took, over all times that it happened in this process. */
+export type Spread = {
+	/**  How many times. */
+	count: number,
+	/**  Half took at most this long, milliseconds; up to a fifth more than it really was, as the next. */
+	p50_ms: number | null,
+	/**  99 of 100 took at most this long. */
+	p99_ms: number | null,
+	/**  The longest, exactly. */
+	max_ms: number | null,
+	/**  How many took less than 1 ms, 1 to 2, 2 to 4, … 512 to 1,024, and longer. */
+	bars: number[],
+};
+
 /**  One check of a store. */
 export type StoreCheck = {
 	/**  Slug. */
@@ -2062,7 +2264,10 @@ export type StoreReport = {
 	ok: boolean,
 	/**  The folder. */
 	data_dir: string,
-	/**  `store_readable`, `integrity`, `references`, `callbacks`, `summary`, `search`, `owner`, `free_space`, `drive`. */
+	/**
+	 *  `store_readable`, `integrity`, `references`, `callbacks`, `summary`, `search`, `owner`, `free_space`, `drive`,
+	 *  `synced`, `leftovers`.
+	 */
 	checks: StoreCheck[],
 };
 

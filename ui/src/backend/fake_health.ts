@@ -28,9 +28,9 @@ export function healthCommands(now: () => string): HealthCommands {
           rejected: 227,
           failed: 1,
           rejected_by: [
-            { cause: 'signature_valid', count: 181 },
-            { cause: 'timestamp_fresh', count: 31 },
-            { cause: 'serial_known', count: 9 },
+            { cause: 'signature_mismatch', count: 181 },
+            { cause: 'timestamp_stale', count: 31 },
+            { cause: 'serial_unknown', count: 9 },
             { cause: 'probe', count: 6 },
           ],
           held_by: [{ cause: 'amount_matches', count: 4 }],

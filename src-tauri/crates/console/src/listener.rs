@@ -83,6 +83,7 @@ impl Console {
         self.begin_watching(door.addr()).await;
         let meter = door.meter();
         *self.desk.meter.lock().unwrap_or_else(PoisonError::into_inner) = Some((door.addr(), meter.clone()));
+        self.desk.write_down(door.addr(), &meter);
         let counting = tokio::spawn(health::write_down(Arc::downgrade(&self.desk), door.addr(), meter));
         self.desk.tell([Event::ListenerChanged]);
         let paths = names.iter().map(|name| format!("{NOTIFY}{name}")).collect();

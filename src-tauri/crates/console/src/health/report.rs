@@ -238,6 +238,15 @@ impl Console {
 }
 
 impl Desk {
+    /// Writes down what this process has counted so far; that it can't costs nothing else.
+    pub(crate) fn write_down(&self, addr: SocketAddr, meter: &Meter) {
+        let now = self.outside.now();
+        let counted = self.counted(Some((addr, meter.clone())), now);
+        if let Err(error) = put(&self.data_dir, addr.port(), &counted, now) {
+            tracing::debug!(%error, "what was counted could not be written down");
+        }
+    }
+
     /// What this process has counted.
     fn counted(&self, meter: Option<(SocketAddr, Meter)>, now: Timestamp) -> Serving {
         let program =
@@ -258,18 +267,13 @@ impl Desk {
     }
 }
 
-/// Writes down what the desk counted, at once and every ten seconds, until it is aborted or the desk is gone.
+/// Writes down what the desk counted, every ten seconds, until it is aborted or the desk is gone.
 pub(crate) async fn write_down(desk: Weak<Desk>, addr: SocketAddr, meter: Meter) {
     loop {
-        let Some(strong) = desk.upgrade() else { return };
-        let now = strong.outside.now();
-        let (folder, counted) = (strong.data_dir.clone(), strong.counted(Some((addr, meter.clone())), now));
-        drop(strong);
-        // inline: two kilobytes, and so nothing of it is under way once this was aborted
-        if let Err(error) = put(&folder, addr.port(), &counted, now) {
-            tracing::debug!(%error, "what was counted could not be written down");
-        }
         tokio::time::sleep(EVERY).await;
+        let Some(strong) = desk.upgrade() else { return };
+        // inline: two kilobytes, and so nothing of it is under way once this was aborted
+        strong.write_down(addr, &meter);
     }
 }
 

@@ -87,7 +87,9 @@ pub(crate) fn look(data_dir: &Path) -> Result<Health, StoreError> {
         health.header = Some(Err(error.to_string()));
         return Ok(health);
     }
+    // one view of it all: what is written meanwhile must not look like a difference
     let connection = open::reading(&file)?;
+    let connection = connection.unchecked_transaction()?;
     match schema::version(&connection, &file) {
         Ok(version) => health.header = Some(Ok(format!("schema {version}"))),
         Err(error) => {
