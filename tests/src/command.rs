@@ -223,12 +223,6 @@ impl Serving {
         }
     }
 
-    /// Its process id.
-    #[must_use]
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Forgets what it printed so far; how many lines that were.
     pub fn drain(&mut self) -> usize {
         self.notes.try_iter().count() + self.lines.try_iter().count()

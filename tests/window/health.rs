@@ -26,7 +26,7 @@ async fn what_was_counted_is_shown() {
     window.find("health").await;
     window.text_when("health-applied", |text| text.contains('1')).await;
     window.text_when("health-rejected", |text| text.contains('1')).await;
-    assert_eq!(window.attribute("health-cause", "data-cause").await, "headers_present");
+    assert_eq!(window.attribute("health-cause", "data-cause").await, "header_missing");
     assert_eq!(window.attribute("serving", "data-here").await, "true");
     window.text_when("health-store", |text| text.contains('B')).await;
 

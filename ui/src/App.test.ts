@@ -1,8 +1,10 @@
 import { cleanup, fireEvent, render, screen } from '@testing-library/svelte';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import App from './App.svelte';
 import { fake, type FakeBackend, type FakeOptions } from './backend/fake';
 
+// Compiled once before the clock of a test runs: a busy machine takes longer for it than a screen may take to come.
+beforeAll(() => Promise.all([import('./screens/Orders.svelte'), import('./screens/Callbacks.svelte'), import('./screens/Signatures.svelte'), import('./screens/Sandbox.svelte'), import('./screens/Settings.svelte')]).then(() => undefined), 120_000);
 beforeEach(() => localStorage.clear());
 afterEach(cleanup);
 

@@ -229,11 +229,16 @@ fn making(error: impl std::fmt::Display) -> KeyringError {
 }
 
 fn make_folder(path: &Path) -> Result<(), KeyringError> {
+    private_folder(path).map_err(|e| file(path, e))
+}
+
+/// Makes a folder, and those above it that aren't there, for their owner alone.
+pub(crate) fn private_folder(path: &Path) -> std::io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path).map_err(|e| file(path, e))
+    builder.create(path)
 }
 
 /// Writes a file that only its owner reads, whole or not at all.

@@ -170,7 +170,8 @@ pub async fn start(options: Options) -> Result<Sandbox, SandboxError> {
 
 fn lock(folder: &Path) -> Result<std::fs::File, SandboxError> {
     let failed = |error| SandboxError::Folder { folder: folder.to_owned(), error };
-    std::fs::create_dir_all(folder).map_err(failed)?;
+    // the data folder may be made by this: a desk will keep what customers bought in it
+    crate::keyring::private_folder(folder).map_err(failed)?;
     let file = std::fs::OpenOptions::new()
         .write(true)
         .create(true)
