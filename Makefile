@@ -123,10 +123,12 @@ SOAK_MINUTES ?= 480
 soak:
 	@scripts/tools.sh cargo
 	@scripts/deps.sh $(BUILD_PACKAGES)
-	$(SAY) "release builds"
+	$(SAY) "the command as it is released, and the soak"
 	@cargo build $(QUIET) --release -p guitai-cli
+	@cargo test $(QUIET) -p guitai-tests --test soak --no-run
 	$(SAY) "$(SOAK_MINUTES) minutes of callbacks, good and bad; the figures go to $(TARGET)/soak.json"
-	@SOAK_MINUTES=$(SOAK_MINUTES) cargo test $(QUIET) --release -p guitai-tests --test soak -- --nocapture
+	@SOAK_MINUTES=$(SOAK_MINUTES) GUITAI_BINARY="$(abspath $(TARGET))/release/guitai" \
+	  cargo test $(QUIET) -p guitai-tests --test soak -- --nocapture
 
 shots:
 	@scripts/tools.sh cargo node npm
