@@ -7,8 +7,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// The share of the time that is warm-up: caches fill, the certificates come, threads are made.
-const WARM: f64 = 0.4;
+/// The share of the time that is warm-up, and how long it is at most: caches fill, threads are made, and five minutes after
+/// the start comes what a desk does once a day and once a week (backup, whole check, restore drill).
+const WARM: f64 = 0.6;
+const WARM_MOST: Duration = Duration::from_secs(1_800);
 
 /// One look at both processes and their files.
 #[derive(Debug, Clone)]
@@ -187,7 +189,9 @@ impl Figures {
 }
 
 fn change(what: &'static str, samples: &[Sample], of: fn(&Sample) -> Process) -> Change {
-    let warm = (samples.len() as f64 * WARM) as usize;
+    let length = samples.last().map_or(Duration::ZERO, |sample| sample.at);
+    let warm = length.mul_f64(WARM).min(WARM_MOST);
+    let warm = samples.iter().position(|sample| sample.at >= warm).unwrap_or(0);
     let after: Vec<Process> = samples.get(warm..).unwrap_or_default().iter().map(of).collect();
     let third = (after.len() / 3).max(1);
     let median = |figure: fn(&Process) -> f64| {

@@ -68,7 +68,7 @@ export const health: typeof source = {
   queue: 'waiting',
   oldest: 'oldest waits',
   patrol: 'patrol queries',
-  forwards: 'to be forwarded',
+  forwards: 'Waiting to be forwarded',
   store: 'Store and disk',
   storeSize: 'Store',
   free: 'Free',

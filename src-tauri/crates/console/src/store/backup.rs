@@ -45,6 +45,7 @@ pub(super) fn copy(file: &Path, to: &Path, now: Timestamp) -> Result<CopyFacts, 
     let _ = std::fs::remove_file(&part);
     let made = (|| {
         let source = open::writing(file)?;
+        source.pragma_update(None, "cache_size", -1_024)?;
         source.execute("VACUUM INTO ?1", [part.to_string_lossy()])?;
         drop(source);
         private(&part).map_err(refused)?;
@@ -74,7 +75,7 @@ pub(crate) fn inspect(file: &Path) -> Result<CopyFacts, StoreError> {
         return Err(StoreError::Foreign { path: file.to_owned() });
     }
     open::judge_header(file)?;
-    let copy = open::reading(file)?;
+    let copy = open::scanning(file)?;
     let schema = schema::version(&copy, file)?;
     let verdict: String = copy.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
     if verdict != "ok" {

@@ -172,7 +172,7 @@ impl Store {
     pub(crate) async fn check(&self, quick: bool, most: Option<Duration>) -> Result<Option<Finding>, StoreError> {
         let inner = self.inner.clone();
         let mut looking = tokio::task::spawn_blocking(move || {
-            let connection = open::reading(&inner.file)?;
+            let connection = open::scanning(&inner.file)?;
             *inner.lock_looking() = Some(connection.get_interrupt_handle());
             let found = if inner.reading.is_closed() { Ok(None) } else { health::verdict(&connection, quick) };
             *inner.lock_looking() = None;

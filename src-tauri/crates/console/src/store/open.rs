@@ -128,6 +128,13 @@ pub(super) fn reading(file: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// The same for reading a file once from end to end: a page that was read is not read again, so next to nothing is kept.
+pub(super) fn scanning(file: &Path) -> Result<Connection, StoreError> {
+    let connection = reading(file)?;
+    connection.pragma_update(None, "cache_size", -1_024)?;
+    Ok(connection)
+}
+
 fn shared(connection: &Connection) -> Result<(), StoreError> {
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;

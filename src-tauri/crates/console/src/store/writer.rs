@@ -177,12 +177,7 @@ fn serve(
 }
 
 /// One commit for all; if that fails, each once alone, so that one bad disk page or moment costs as few as possible.
-fn commit_batch(
-    connection: &mut Connection,
-    batch: &mut Vec<Box<dyn Job>>,
-    ballast: &Ballast,
-    counters: &Commits,
-) {
+fn commit_batch(connection: &mut Connection, batch: &mut Vec<Box<dyn Job>>, ballast: &Ballast, counters: &Commits) {
     let mut kept = transact(connection, batch, counters);
     if matches!(kept, Err(StoreError::DiskFull)) && ballast.give_back() {
         tracing::error!("the disk is full: the ballast beside the store was given back, make room soon");
