@@ -255,7 +255,7 @@ mod tests {
         let inner = Arc::new(Inner {
             limits: Arc::new(Limits::listener()),
             handler: Arc::new(|_| Box::pin(async { Answer::empty(204) })),
-            tally: Tally::default(),
+            tally: Arc::default(),
             admission: Admission::new(10, 1000, Duration::ZERO),
             stage: watch::Sender::new(Stage::Open),
         });
