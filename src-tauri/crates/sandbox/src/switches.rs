@@ -93,8 +93,8 @@ pub struct Switches {
     pub strict_fields: bool,
     /// Refuse a nonce used twice within five minutes.
     pub strict_nonce: bool,
-    /// Refuse more requests a second than the real gateway takes (prepay 500, refunds 150, refund queries 300,
-    /// certificates 1,000, fund-flow bills 3, a merchant each).
+    /// Refuse more requests a second than the real gateway takes (prepay 500, refunds 150 and 6 that fail, refund queries
+    /// 300, certificates 1,000, fund-flow bills 3, a merchant each), and more than 100 logins a minute of one user.
     pub rate_limits: bool,
     /// Two partial refunds of an order need a minute between them.
     pub refund_interval: bool,

@@ -4,12 +4,24 @@ use guitai_door::Request;
 use wechatpay::ids::OutTradeNo;
 
 use super::fields::{Fields, not_allowed, wrong_form};
-use super::prepay::{not_placed, notify_url, other_appid, other_mchid, payer, scene, time, total};
+use super::prepay::{currency, not_placed, notify_url, other_appid, other_mchid, payer, scene, time, total};
 use super::{Books, Caller, Granted, Refused};
 use crate::ledger::{Combined, Draft, Forbidden, Product};
 
 /// Parts of one combined order.
 const PARTS: std::ops::RangeInclusive<usize> = 2..=10;
+
+const TOP: [&str; 9] = [
+    "combine_appid",
+    "combine_mchid",
+    "combine_out_trade_no",
+    "scene_info",
+    "sub_orders",
+    "combine_payer_info",
+    "time_start",
+    "time_expire",
+    "notify_url",
+];
 
 /// Places a combined order.
 pub(super) fn prepay(
@@ -19,6 +31,7 @@ pub(super) fn prepay(
     books: &mut Books<'_>,
 ) -> Result<Granted, Refused> {
     let fields = Fields::read(&request.body, books.switches.strict_fields)?;
+    fields.only(&TOP)?;
     let merchant = &caller.merchant;
     let appid = fields.need_text("/combine_appid", "合单商户appid", 1..=32)?;
     if fields.need_text("/combine_mchid", "合单发起方商户号", 1..=32)? != merchant.mchid {
@@ -71,10 +84,10 @@ pub(super) fn prepay(
         }
         fields.need_object(&at("amount"), "订单金额")?;
         let total = total(&fields, &at("amount/total_amount"), "标价金额")?;
-        match fields.need_text(&at("amount/currency"), "标价币种", 1..=16)? {
-            "CNY" => {}
-            other => return Err(wrong_form("body", &at("amount/currency"), "标价币种", other)),
-        }
+        fields.need_text(&at("amount/currency"), "标价币种", 1..=16)?;
+        currency(&fields, &at("amount/currency"), "标价币种")?;
+        fields.object(&at("settle_info"), "结算信息")?;
+        fields.flag(&at("settle_info/profit_sharing"), "是否指定分账")?;
         drafts.push(Draft {
             mchid: mchid.to_owned(),
             appid: appid.to_owned(),
@@ -124,6 +137,7 @@ pub(super) fn close(
     books: &mut Books<'_>,
 ) -> Result<Granted, Refused> {
     let fields = Fields::read(&request.body, books.switches.strict_fields)?;
+    fields.only(&["combine_appid", "combine_out_trade_no", "sub_orders"])?;
     let appid = fields.need_text("/combine_appid", "合单商户appid", 1..=32)?;
     if appid != caller.merchant.appid {
         return Err(other_appid(appid));

@@ -17,12 +17,12 @@ pub(crate) type Length = std::ops::RangeInclusive<usize>;
 impl Fields {
     /// Reads the body. In strict mode unknown names and nulls are refused.
     pub(crate) fn read(body: &[u8], strict: bool) -> Result<Fields, Refused> {
-        let wrong = || {
+        let wrong = |issue: &str| {
             Refused::param("请求内容不是合法的 JSON 对象", "The body is not a JSON object")
-                .with_detail(json!({ "issue": "body is not a JSON object", "location": "body" }))
+                .with_detail(json!({ "issue": issue, "location": "body" }))
         };
-        let root: Value = serde_json::from_slice(body).map_err(|_| wrong())?;
-        if root.is_object() { Ok(Fields { root, strict }) } else { Err(wrong()) }
+        let root: Value = serde_json::from_slice(body).map_err(|error| wrong(&error.to_string()))?;
+        if root.is_object() { Ok(Fields { root, strict }) } else { Err(wrong("body is not a JSON object")) }
     }
 
     /// A digest of everything in it: the same whatever the order of names and the white space.
@@ -74,6 +74,17 @@ impl Fields {
     /// A text that must be there.
     pub(crate) fn need_text(&self, pointer: &str, name: &str, length: Length) -> Result<&str, Refused> {
         self.text(pointer, name, length)?.ok_or_else(|| missing(pointer, name))
+    }
+
+    /// A text that is one of a few; `None` if absent or empty.
+    pub(crate) fn choice(&self, pointer: &str, name: &str, allowed: &[&str]) -> Result<Option<&str>, Refused> {
+        let Some(text) = self.text(pointer, name, 0..=64)?.filter(|t| !t.is_empty()) else { return Ok(None) };
+        if allowed.contains(&text) { Ok(Some(text)) } else { Err(wrong_form("body", pointer, name, text)) }
+    }
+
+    /// A text that must be there and be one of a few.
+    pub(crate) fn need_choice(&self, pointer: &str, name: &str, allowed: &[&str]) -> Result<&str, Refused> {
+        self.choice(pointer, name, allowed)?.ok_or_else(|| missing(pointer, name))
     }
 
     /// A whole number not below `minimum`; `None` if absent.

@@ -13,6 +13,8 @@ use super::{Books, Granted, Refused, query_value};
 use crate::clock;
 use crate::keyring::Merchant;
 
+/// Said of a user who logs in too often.
+const QUOTA: &str = "api minute-quota reach limit mustslower retry next minute";
 /// Codes remembered as used.
 const MOST_USED: usize = 10_000;
 
@@ -77,9 +79,9 @@ pub(super) fn jscode2session(request: &Request, books: &mut Books<'_>) -> Grante
 /// The same, struck by a fault: 200 with the number of that mishap.
 pub(super) fn struck(refused: Refused) -> Result<Vec<u8>, Refused> {
     let (code, text) = match refused.code {
-        "SYSTEM_ERROR" => (-1, "system error".to_owned()),
-        "FREQUENCY_LIMITED" => (45_011, "api minute-quota reach limit mustslower retry next minute".to_owned()),
-        "RULE_LIMIT" => (40_226, "code blocked".to_owned()),
+        "SYSTEM_ERROR" => (-1, "system error"),
+        "FREQUENCY_LIMITED" => (45_011, QUOTA),
+        "RULE_LIMIT" => (40_226, "code blocked"),
         _ => return Err(refused),
     };
     Ok(json!({ "errcode": code, "errmsg": text }).to_string().into_bytes())
@@ -89,9 +91,9 @@ fn answer(request: &Request, books: &mut Books<'_>) -> Result<Value, Value> {
     let no = |code: i64, text: &str| json!({ "errcode": code, "errmsg": text });
     let rid = || format!("{}-{}-{}", clock::hex(8), clock::hex(8), clock::hex(8));
     let value = |name: &str| query_value(request, name).filter(|v| !v.is_empty());
-    let appid = value("appid").ok_or_else(|| no(41_002, &format!("appid missing, rid: {}", rid())))?;
-    let secret = value("secret").ok_or_else(|| no(41_004, &format!("appsecret missing, rid: {}", rid())))?;
-    let code = value("js_code").ok_or_else(|| no(41_008, &format!("missing code, rid: {}", rid())))?;
+    let appid = value("appid").ok_or_else(|| no(41_002, "appid missing"))?;
+    let secret = value("secret").ok_or_else(|| no(41_004, "appsecret missing"))?;
+    let code = value("js_code").ok_or_else(|| no(41_008, "missing code"))?;
     if value("grant_type").is_some_and(|kind| kind != "authorization_code") {
         return Err(no(40_002, &format!("invalid grant_type, rid: {}", rid())));
     }
@@ -102,9 +104,9 @@ fn answer(request: &Request, books: &mut Books<'_>) -> Result<Value, Value> {
         .find(|m| m.appid == appid)
         .ok_or_else(|| no(40_013, &format!("invalid appid, rid: {}", rid())))?;
     if !bool::from(subtle::ConstantTimeEq::ct_eq(merchant.appsecret.as_bytes(), secret.as_bytes())) {
-        return Err(no(40_125, &format!("invalid appsecret, rid: {}", rid())));
+        return Err(no(40_125, "invalid appsecret"));
     }
-    let invalid = || no(40_029, &format!("invalid code, rid: {}", rid()));
+    let invalid = || no(40_029, &format!("invalid code, hints: [ req_id: {} ]", clock::alphanumeric(12)));
     let name = match code.strip_prefix("sandbox-") {
         Some(name) if !name.is_empty() && name.chars().count() <= 64 => name.to_owned(),
         Some(_) => return Err(invalid()),
@@ -116,7 +118,11 @@ fn answer(request: &Request, books: &mut Books<'_>) -> Result<Value, Value> {
         }
         None => return Err(invalid()),
     };
+    let openid = openid_for(merchant, &name);
+    if books.switches.rate_limits && !books.traffic.may_log_in(&openid, books.now.div_euclid(60_000)) {
+        return Err(no(45_011, QUOTA));
+    }
     let mut session = digest(&["session", &merchant.appsecret, &code, &clock::hex(16)]).to_vec();
     session.truncate(16);
-    Ok(json!({ "session_key": STANDARD.encode(session), "openid": openid_for(merchant, &name) }))
+    Ok(json!({ "session_key": STANDARD.encode(session), "openid": openid }))
 }

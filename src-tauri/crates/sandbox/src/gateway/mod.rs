@@ -161,6 +161,14 @@ pub(crate) fn decide(
     wall: Timestamp,
 ) -> Result<Granted, Refused> {
     books.traffic.pass(route, caller, books.switches, wall)?;
+    let decided = decision(route, request, caller, books);
+    if *route == Route::Refund && decided.is_err() {
+        books.traffic.refund_failed(caller, wall);
+    }
+    decided
+}
+
+fn decision(route: &Route, request: &Request, caller: &Caller, books: &mut Books<'_>) -> Result<Granted, Refused> {
     match route {
         Route::Prepay(product) => prepay::prepay(*product, request, caller, books),
         Route::QueryByTransaction(id) => orders::query_by_transaction(id, request, caller, books),
@@ -190,10 +198,18 @@ pub(crate) fn login_refused(refused: Refused) -> Result<Vec<u8>, Refused> {
     login::struck(refused)
 }
 
+/// Refunds a second that may fail of one merchant.
+const MOST_FAILED_REFUNDS: usize = 6;
+/// Logins a minute of one user.
+const MOST_LOGINS: usize = 100;
+/// Callers counted at once; beyond it the counts start again.
+const MOST_COUNTED: usize = 100_000;
+
 /// Who asked how often, and which nonces were used: for the strict switches only.
 #[derive(Debug, Default)]
 pub(crate) struct Traffic {
-    seconds: HashMap<(String, &'static str), (i64, usize)>,
+    /// By caller and limit: the second or minute, and how often in it.
+    windows: HashMap<(String, &'static str), (i64, usize)>,
     nonces: HashMap<String, i64>,
     nonces_by_age: VecDeque<(i64, String)>,
 }
@@ -213,17 +229,40 @@ impl Traffic {
             }
             self.nonces_by_age.push_back((second, nonce));
         }
-        if let Some((name, most)) = route.limit().filter(|_| switches.rate_limits) {
-            let window = self.seconds.entry((caller.merchant.mchid.clone(), name)).or_insert((second, 0));
-            if window.0 != second {
-                *window = (second, 0);
-            }
-            window.1 += 1;
-            if window.1 > most {
-                return Err(Refused::frequency());
-            }
+        if !switches.rate_limits {
+            return Ok(());
         }
-        Ok(())
+        let mchid = &caller.merchant.mchid;
+        let failing = *route == Route::Refund && self.seen(mchid, "refund_failed", second) >= MOST_FAILED_REFUNDS;
+        let over = route.limit().is_some_and(|(name, most)| self.count(mchid, name, second) > most);
+        if failing || over { Err(Refused::frequency()) } else { Ok(()) }
+    }
+
+    fn refund_failed(&mut self, caller: &Caller, wall: Timestamp) {
+        self.count(&caller.merchant.mchid, "refund_failed", wall.as_second());
+    }
+
+    /// May this user log in once more in this minute?
+    fn may_log_in(&mut self, user: &str, minute: i64) -> bool {
+        self.count(user, "login", minute) <= MOST_LOGINS
+    }
+
+    /// How often so far in this window.
+    fn seen(&self, who: &str, what: &'static str, window: i64) -> usize {
+        self.windows.get(&(who.to_owned(), what)).filter(|(at, _)| *at == window).map_or(0, |(_, count)| *count)
+    }
+
+    /// One more in this window; says how many that makes.
+    fn count(&mut self, who: &str, what: &'static str, window: i64) -> usize {
+        if self.windows.len() >= MOST_COUNTED {
+            self.windows.clear();
+        }
+        let counted = self.windows.entry((who.to_owned(), what)).or_insert((window, 0));
+        if counted.0 != window {
+            *counted = (window, 0);
+        }
+        counted.1 += 1;
+        counted.1
     }
 }
 

@@ -2,13 +2,13 @@
 
 use guitai_door::Request;
 
-use super::fields::{Fields, missing_in};
+use super::fields::{Fields, check_length, missing_in};
 use super::prepay::other_mchid;
 use super::{Books, Caller, Granted, Refused, query_value};
 use crate::ledger::Forbidden;
 
 fn mchid_of_query(request: &Request, caller: &Caller) -> Result<(), Refused> {
-    match query_value(request, "mchid") {
+    match query_value(request, "mchid").filter(|mchid| !mchid.is_empty()) {
         None => Err(missing_in("query", "/mchid", "直连商户号")),
         Some(mchid) if mchid == caller.merchant.mchid => Ok(()),
         Some(_) => Err(Refused::new(400, "MCH_NOT_EXISTS", "商户号不存在", "The mchid does not exist")),
@@ -23,9 +23,7 @@ pub(super) fn query_by_transaction(
     books: &mut Books<'_>,
 ) -> Result<Granted, Refused> {
     mchid_of_query(request, caller)?;
-    if id.len() > 32 {
-        return Err(Refused::param("微信支付订单号非法", "The transaction_id is invalid"));
-    }
+    check_length("url", "/transaction_id", "微信支付订单号", id, &(1..=32))?;
     let order = books
         .ledger
         .order_by_transaction(id)
@@ -42,6 +40,7 @@ pub(super) fn query_by_number(
     books: &mut Books<'_>,
 ) -> Result<Granted, Refused> {
     mchid_of_query(request, caller)?;
+    check_length("url", "/out_trade_no", "商户订单号", number, &(1..=32))?;
     let order = books
         .ledger
         .order(&caller.merchant.mchid, number)

@@ -31,6 +31,19 @@ const TOP: [&str; 16] = [
     "subsidy_info",
 ];
 
+/// Papers of real-name payment.
+const PAPERS: [&str; 7] = [
+    "IDCARD",
+    "HONGKONG_MACAO",
+    "HONGKONG_MACAO_RESIDENT",
+    "TAIWAN_RESIDENT",
+    "FOREIGN_RESIDENT",
+    "OVERSEA_PASSPORT",
+    "PHONE_NUMBER",
+];
+/// Goods of one order.
+const GOODS: std::ops::RangeInclusive<usize> = 1..=6_000;
+
 /// Places an order.
 pub(super) fn prepay(
     product: Product,
@@ -55,11 +68,14 @@ pub(super) fn prepay(
     let attach = fields.text("/attach", "附加数据", 0..=128)?.filter(|t| !t.is_empty());
     let notify_url = notify_url(&fields, "/notify_url", books.switches)?;
     fields.text("/goods_tag", "订单优惠标记", 0..=32)?;
-    fields.list("/limit_pay", "指定支付方式")?;
+    for index in 0..fields.list("/limit_pay", "指定支付方式")?.map_or(0, Vec::len) {
+        let known = ["no_balance", "no_credit", "no_debit", "balance_only"];
+        fields.need_choice(&format!("/limit_pay/{index}"), "指定支付方式", &known)?;
+    }
     fields.flag("/support_fapiao", "电子发票入口开放标识")?;
     fields.need_object("/amount", "订单金额")?;
     let total = total(&fields, "/amount/total", "总金额")?;
-    currency(&fields, "/amount/currency")?;
+    currency(&fields, "/amount/currency", "货币类型")?;
     let openid = match product {
         Product::Jsapi => Some(payer(&fields, "/payer", "/payer/openid", appid, caller, books.switches)?),
         _ => None,
@@ -69,6 +85,7 @@ pub(super) fn prepay(
     let device_id = scene(&fields, product)?;
     fields.object("/settle_info", "结算信息")?;
     fields.flag("/settle_info/profit_sharing", "是否指定分账")?;
+    fields.object("/subsidy_info", "分期补贴信息")?;
     if appid != merchant.appid {
         return Err(other_appid(appid));
     }
@@ -157,8 +174,9 @@ pub(super) fn total(fields: &Fields, pointer: &str, name: &str) -> Result<i64, R
     Ok(total)
 }
 
-pub(super) fn currency(fields: &Fields, pointer: &str) -> Result<(), Refused> {
-    match fields.text(pointer, "货币类型", 1..=16)? {
+/// The currency, if it is there: only `CNY`.
+pub(super) fn currency(fields: &Fields, pointer: &str, name: &str) -> Result<(), Refused> {
+    match fields.text(pointer, name, 1..=16)? {
         None | Some("CNY") => Ok(()),
         Some(other) => Err(Refused::param("参数错误", "The currency is not CNY").with_detail(serde_json::json!({
             "field": pointer, "value": other, "issue": "Currency code is invalid", "location": "body",
@@ -194,7 +212,7 @@ fn identity(fields: &Fields, request: &Request, caller: &Caller) -> Result<(), R
         return Ok(());
     }
     need_serial(request)?;
-    fields.need_text("/payer/identity/type", "证件类型", 1..=32)?;
+    fields.need_choice("/payer/identity/type", "证件类型", &PAPERS)?;
     must_open(caller, fields.need_text("/payer/identity/number", "证件号", 1..=1_024)?)?;
     match fields.text("/payer/identity/name", "证件姓名", 0..=1_024)?.filter(|t| !t.is_empty()) {
         Some(name) => must_open(caller, name),
@@ -210,9 +228,18 @@ fn goods(fields: &Fields) -> Result<(), Refused> {
     }
     fields.int("/detail/cost_price", "订单原价", 0)?;
     fields.text("/detail/invoice_id", "商品小票ID", 0..=32)?;
-    for index in 0..fields.list("/detail/goods_detail", "单品列表")?.map_or(0, Vec::len) {
+    let count = fields.list("/detail/goods_detail", "单品列表")?.map(Vec::len);
+    if count.is_some_and(|count| !GOODS.contains(&count)) {
+        let (zh, en) = ("单品列表须为 1 到 6000 条", "goods_detail has 1 to 6000 entries");
+        return Err(not_allowed("/detail/goods_detail", None, zh, en));
+    }
+    for index in 0..count.unwrap_or(0) {
         let at = |name: &str| format!("/detail/goods_detail/{index}/{name}");
-        fields.need_text(&at("merchant_goods_id"), "商户侧商品编码", 1..=32)?;
+        let goods = at("merchant_goods_id");
+        let id = fields.need_text(&goods, "商户侧商品编码", 1..=32)?;
+        if !id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')) {
+            return Err(wrong_form("body", &goods, "商户侧商品编码", id));
+        }
         fields.text(&at("wechatpay_goods_id"), "微信支付商品编码", 0..=32)?;
         fields.text(&at("goods_name"), "商品名称", 0..=256)?;
         fields.need_int(&at("quantity"), "商品数量", 1)?;
@@ -232,7 +259,10 @@ pub(super) fn scene(fields: &Fields, product: Product) -> Result<Option<String>,
     if scene.is_none() {
         return Ok(None);
     }
-    fields.need_text("/scene_info/payer_client_ip", "用户终端IP", 1..=45)?;
+    let ip = fields.need_text("/scene_info/payer_client_ip", "用户终端IP", 1..=45)?;
+    if ip.parse::<std::net::IpAddr>().is_err() {
+        return Err(wrong_form("body", "/scene_info/payer_client_ip", "用户终端IP", ip));
+    }
     let device =
         fields.text("/scene_info/device_id", "商户端设备号", 0..=32)?.filter(|t| !t.is_empty()).map(str::to_owned);
     if fields.object("/scene_info/store_info", "商户门店信息")?.is_some() {
@@ -241,9 +271,17 @@ pub(super) fn scene(fields: &Fields, product: Product) -> Result<Option<String>,
         fields.text("/scene_info/store_info/area_code", "地区编码", 0..=32)?;
         fields.text("/scene_info/store_info/address", "详细地址", 0..=512)?;
     }
-    if h5 {
-        fields.need_object("/scene_info/h5_info", "H5场景信息")?;
+    let h5_info = if h5 {
+        Some(fields.need_object("/scene_info/h5_info", "H5场景信息")?)
+    } else {
+        fields.object("/scene_info/h5_info", "H5场景信息")?
+    };
+    if h5_info.is_some() {
         fields.need_text("/scene_info/h5_info/type", "场景类型", 1..=32)?;
+        fields.text("/scene_info/h5_info/app_name", "应用名称", 0..=64)?;
+        fields.text("/scene_info/h5_info/app_url", "网站URL", 0..=128)?;
+        fields.text("/scene_info/h5_info/bundle_id", "iOS平台BundleID", 0..=128)?;
+        fields.text("/scene_info/h5_info/package_name", "Android平台PackageName", 0..=128)?;
     }
     Ok(device)
 }

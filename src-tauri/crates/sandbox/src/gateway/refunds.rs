@@ -4,7 +4,7 @@ use guitai_door::Request;
 use wechatpay::ids::{OutRefundNo, OutTradeNo};
 
 use super::fields::{Fields, missing, wrong_form};
-use super::prepay::check_notify_url;
+use super::prepay::{check_notify_url, currency};
 use super::sealed::{must_open, need_serial};
 use super::{Books, Caller, Granted, Refused};
 use crate::ledger::{RefundDraft, RefundError};
@@ -21,6 +21,10 @@ const TOP: [&str; 10] = [
     "sub_mchid",
     "settle_info",
 ];
+
+/// Banks that take an abnormal refund; with `_DEBIT` behind it each is a `bank_type`.
+const BANKS: [&str; 15] =
+    ["CMB", "COMM", "ABC", "CCB", "ICBC", "BOC", "PAB", "SPDB", "CITIC", "CEB", "CMBC", "CIB", "GDB", "PSBC", "NBCB"];
 
 /// Asks for a refund.
 pub(super) fn apply(request: &Request, caller: &Caller, books: &mut Books<'_>) -> Result<Granted, Refused> {
@@ -45,17 +49,16 @@ pub(super) fn apply(request: &Request, caller: &Caller, books: &mut Books<'_>) -
     if let Some(url) = notify_url {
         check_notify_url(url, "/notify_url", books.switches)?;
     }
-    fields.text("/funds_account", "退款资金来源", 0..=32)?;
+    let funds_account = fields.choice("/funds_account", "退款资金来源", &["AVAILABLE", "UNSETTLED"])?;
     fields.need_object("/amount", "金额信息")?;
     let refund = fields.need_int("/amount/refund", "退款金额", 1)?;
     let total = fields.need_int("/amount/total", "原订单金额", 1)?;
-    match fields.need_text("/amount/currency", "退款币种", 1..=16)? {
-        "CNY" => {}
-        other => return Err(wrong_form("body", "/amount/currency", "退款币种", other)),
-    }
+    fields.need_text("/amount/currency", "退款币种", 1..=16)?;
+    currency(&fields, "/amount/currency", "退款币种")?;
     let mut from = 0_i64;
     for index in 0..fields.list("/amount/from", "退款出资账户及金额")?.map_or(0, Vec::len) {
-        fields.need_text(&format!("/amount/from/{index}/account"), "出资账户类型", 1..=32)?;
+        let accounts = ["AVAILABLE", "UNAVAILABLE"];
+        fields.need_choice(&format!("/amount/from/{index}/account"), "出资账户类型", &accounts)?;
         from = from.saturating_add(fields.need_int(&format!("/amount/from/{index}/amount"), "出资金额", 1)?);
     }
     if from != 0 && from != refund {
@@ -67,18 +70,15 @@ pub(super) fn apply(request: &Request, caller: &Caller, books: &mut Books<'_>) -
     for index in 0..fields.list("/goods_detail", "退款商品")?.map_or(0, Vec::len) {
         let at = |name: &str| format!("/goods_detail/{index}/{name}");
         fields.need_text(&at("merchant_goods_id"), "商户侧商品编码", 1..=32)?;
+        fields.text(&at("wechatpay_goods_id"), "微信支付商品编码", 0..=32)?;
+        fields.text(&at("goods_name"), "商品名称", 0..=256)?;
         fields.need_int(&at("unit_price"), "商品单价", 0)?;
         fields.need_int(&at("refund_amount"), "商品退款金额", 0)?;
         fields.need_int(&at("refund_quantity"), "商品退货数量", 1)?;
     }
     // What was taken before is answered as before, whatever the balance is now.
     if books.switches.not_enough && books.ledger.refund(&caller.merchant.mchid, out_refund_no).is_none() {
-        return Err(Refused::new(
-            403,
-            "NOT_ENOUGH",
-            "基本账户余额不足，请充值后重新发起",
-            "The merchant's balance is not enough",
-        ));
+        return Err(Refused::new(403, "NOT_ENOUGH", "余额不足", "The balance is not enough"));
     }
     let draft = RefundDraft {
         mchid: caller.merchant.mchid.clone(),
@@ -86,6 +86,7 @@ pub(super) fn apply(request: &Request, caller: &Caller, books: &mut Books<'_>) -
         out_trade_no: out_trade_no.map(str::to_owned),
         out_refund_no: out_refund_no.to_owned(),
         notify_url: notify_url.map(str::to_owned),
+        funds_account: funds_account.map(str::to_owned),
         refund,
         total,
         parameters: fields.digest("refund"),
@@ -111,11 +112,15 @@ pub(super) fn abnormal(
 ) -> Result<Granted, Refused> {
     need_serial(request)?;
     let fields = Fields::read(&request.body, books.switches.strict_fields)?;
+    fields.only(&["out_refund_no", "type", "bank_type", "bank_account", "real_name", "sub_mchid"])?;
     let out_refund_no = fields.need_text("/out_refund_no", "商户退款单号", 1..=64)?;
     match fields.need_text("/type", "异常退款处理方式", 1..=32)? {
         "MERCHANT_BANK_CARD" => {}
         "USER_BANK_CARD" => {
-            fields.need_text("/bank_type", "开户银行", 1..=16)?;
+            let bank = fields.need_text("/bank_type", "开户银行", 1..=16)?;
+            if !bank.strip_suffix("_DEBIT").is_some_and(|name| BANKS.contains(&name)) {
+                return Err(wrong_form("body", "/bank_type", "开户银行", bank));
+            }
             for (pointer, name) in [("/bank_account", "收款银行卡号"), ("/real_name", "收款用户姓名")] {
                 let sealed = fields.need_text(pointer, name, 1..=1_024)?;
                 must_open(caller, sealed)?;

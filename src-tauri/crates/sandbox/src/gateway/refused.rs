@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::faults::ApiFaultKind;
+use crate::faults::{ApiFaultKind, Strike};
 
 /// The number in a Request-ID when nothing better is known (a live sample).
 const SOME_INNER: u32 = 268_578_704;
@@ -72,8 +72,17 @@ impl Refused {
         Refused::new(429, "FREQUENCY_LIMITED", "请求频率超过限制", "Too many requests")
     }
 
-    /// The refusal that a fault stands for; `None`: the fault does something else than refuse.
-    pub(crate) fn by_fault(fault: ApiFaultKind, path: &str) -> Option<Refused> {
+    /// The refusal that a fault stands for, in the words that it was given if any; `None`: the fault does something else
+    /// than refuse.
+    pub(crate) fn by_fault(strike: &Strike, path: &str) -> Option<Refused> {
+        let refused = Refused::of_kind(strike.fault?, path)?;
+        Some(match &strike.message {
+            Some(text) => Refused { zh: text.clone(), en: text.clone(), ..refused },
+            None => refused,
+        })
+    }
+
+    fn of_kind(fault: ApiFaultKind, path: &str) -> Option<Refused> {
         use ApiFaultKind as Fault;
         let new = Refused::new;
         Some(match fault {
@@ -108,13 +117,39 @@ impl Refused {
             }
             Fault::BankError => new(500, "BANKERROR", "银行系统异常", "The bank's system is abnormal"),
             Fault::OpenidMismatch => {
-                new(500, "OPENID_MISMATCH", "openid和appid不匹配", "The openid is not one of this appid")
+                new(500, "OPENID_MISMATCH", "appid与openid不匹配", "The openid is not one of this appid")
             }
             Fault::InvalidTransactionId => {
                 new(500, "INVALID_TRANSACTIONID", "无效的微信支付订单号", "The transaction_id is invalid")
             }
             Fault::ServiceUnavailable => {
                 new(503, "SERVICE_UNAVAILABLE", "服务不可用，请稍后重试", "The service is unavailable, try again later")
+            }
+            Fault::Http502 => {
+                new(502, "SERVICE_UNAVAILABLE", "服务不可用，请稍后重试", "The service is unavailable, try again later")
+            }
+            Fault::SignError => new(401, "SIGN_ERROR", "验证不通过", "The signature does not verify"),
+            Fault::ParamError => new(400, "PARAM_ERROR", "参数错误", "A parameter is wrong"),
+            Fault::InvalidRequest => new(400, "INVALID_REQUEST", "无效请求", "The request is invalid"),
+            Fault::AppidMchidNotMatch => {
+                new(400, "APPID_MCHID_NOT_MATCH", "AppID和mch_id不匹配", "The appid is not bound to the mchid")
+            }
+            Fault::OrderClosed => new(400, "ORDER_CLOSED", "订单已关闭", "The order is closed"),
+            Fault::OrderPaid => new(400, "ORDER_PAID", "该订单已支付", "The order is paid").with_inner(268_498_689),
+            Fault::ResourceNotExists => {
+                new(404, "RESOURCE_NOT_EXISTS", "原订单不存在", "The original order does not exist")
+            }
+            Fault::TradeOverdue => {
+                new(400, "TRADE_OVERDUE", "订单已超过退款期限", "The order is too old to be refunded")
+            }
+            Fault::RefundFeeMismatch => new(
+                400,
+                "REFUND_FEE_MISMATCH",
+                "订单金额或退款金额与之前请求不一致",
+                "The amounts are not those of the order or of the first request",
+            ),
+            Fault::OrderNotReady => {
+                new(400, "ORDER_NOT_READY", "订单处理中，暂时无法退款", "The order is not ready for a refund")
             }
             Fault::Timeout | Fault::ConnectionReset | Fault::UnsignedResponse | Fault::WrongSignature => return None,
         })

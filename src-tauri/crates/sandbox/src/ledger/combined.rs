@@ -72,6 +72,9 @@ impl Ledger {
             if known.parameters != combined.parameters || known.product != combined.product {
                 return Err(Forbidden::Changed);
             }
+            if self.parts(known).any(|part| part.deadline.is_some_and(|deadline| now >= deadline)) {
+                return Err(Forbidden::Closed);
+            }
             combined = Combined { by_public_key: combined.by_public_key, ..known.clone() };
         } else {
             // one number, one order: a combined order's number is taken for single ones, and the other way round

@@ -48,6 +48,7 @@ pub(crate) struct RefundDraft {
     pub(crate) out_trade_no: Option<String>,
     pub(crate) out_refund_no: String,
     pub(crate) notify_url: Option<String>,
+    pub(crate) funds_account: Option<String>,
     pub(crate) refund: i64,
     pub(crate) total: i64,
     pub(crate) parameters: String,
@@ -82,6 +83,9 @@ pub(crate) struct Refund {
     pub(crate) out_trade_no: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) notify_url: Option<String>,
+    /// Where the request wants the money from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) funds_account: Option<String>,
     pub(crate) refund: i64,
     pub(crate) total: i64,
     pub(crate) parameters: String,
@@ -118,7 +122,7 @@ impl Refund {
         }
         put("create_time", json!(beijing(instant(self.created))));
         put("status", json!(self.status.word()));
-        put("funds_account", json!("AVAILABLE"));
+        put("funds_account", json!(self.funds_account.as_deref().unwrap_or("AVAILABLE")));
         put(
             "amount",
             json!({
@@ -214,6 +218,7 @@ impl Ledger {
             transaction_id: paid.transaction_id,
             out_trade_no,
             notify_url: draft.notify_url,
+            funds_account: draft.funds_account,
             refund: draft.refund,
             total: draft.total,
             parameters: draft.parameters,

@@ -34,6 +34,7 @@ fn refund(number: &str, amount: i64) -> RefundDraft {
         transaction_id: None,
         out_trade_no: Some("ORDER1".into()),
         out_refund_no: number.into(),
+        funds_account: None,
         notify_url: None,
         refund: amount,
         total: 1_000,
@@ -282,4 +283,29 @@ fn a_trade_bill_has_its_form_to_the_byte() {
         assert_eq!(text.lines().count(), records + 3);
         assert_eq!(text.lines().nth(1).unwrap().split(",`").count(), columns);
     }
+}
+
+#[test]
+fn a_combined_order_past_its_deadline_is_not_placed_again() {
+    let mut ledger = Ledger::default();
+    let parts = || -> Vec<Draft> {
+        ["SUB-01", "SUB-02"].map(|no| Draft { time_expire: Some(NOON + 600_000), ..draft(no) }).into()
+    };
+    let combined = || super::Combined {
+        seq: 0,
+        mchid: "1900000001".into(),
+        appid: "wx1234567890abcdef".into(),
+        number: "COMBINE1".into(),
+        product: Product::Native,
+        notify_url: "http://127.0.0.1/n".into(),
+        parameters: "p".into(),
+        device_id: None,
+        by_public_key: false,
+        tickets: Vec::new(),
+        placed: 0,
+        parts: Vec::new(),
+    };
+    ledger.place_combined(combined(), parts(), NOON).unwrap();
+    assert!(ledger.place_combined(combined(), parts(), NOON + 599_999).is_ok());
+    assert_eq!(ledger.place_combined(combined(), parts(), NOON + 600_000), Err(Forbidden::Closed));
 }

@@ -175,6 +175,9 @@ fn queries_both_ways() {
         ("/v3/pay/transactions/out-trade-no/ORDER9?mchid=1900000001".to_owned(), (404, "ORDER_NOT_EXIST")),
         ("/v3/pay/transactions/out-trade-no/ORDER9?mchid=1900000002".to_owned(), (400, "MCH_NOT_EXISTS")),
         (format!("/v3/pay/transactions/id/4200?mchid={MCHID}"), (404, "ORDER_NOT_EXIST")),
+        (format!("/v3/pay/transactions/id/{}?mchid={MCHID}", "4".repeat(33)), (400, "PARAM_ERROR")),
+        (format!("/v3/pay/transactions/out-trade-no/{}?mchid={MCHID}", "A".repeat(33)), (400, "PARAM_ERROR")),
+        ("/v3/pay/transactions/out-trade-no/ORDER9?mchid=".to_owned(), (400, "PARAM_ERROR")),
     ] {
         assert_eq!(no(bench.get(&target)), expected, "{target}");
     }

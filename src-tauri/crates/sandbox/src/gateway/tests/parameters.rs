@@ -118,6 +118,175 @@ fn parameters_are_refused_by_field() {
     assert_eq!(refused.detail.unwrap()["field"], "/amount/currency");
 }
 
+/// A body with everything in it that the call takes, and the call.
+fn full(bench: &Bench, call: &str) -> (&'static str, Value) {
+    let trusted = fixture::trusted();
+    let sealed = trusted.get(PUBLIC_KEY_ID).unwrap().encrypt_oaep(&mut rand_core::OsRng, b"1").unwrap();
+    let identity = json!({ "type": "IDCARD", "number": sealed, "name": sealed });
+    let goods = json!([{ "merchant_goods_id": "G-1", "wechatpay_goods_id": "w", "goods_name": "n", "quantity": 1, "unit_price": 1 }]);
+    let scene = json!({ "payer_client_ip": "127.0.0.1", "device_id": "d",
+        "store_info": { "id": "1", "name": "n", "area_code": "a", "address": "b" },
+        "h5_info": { "type": "Wap", "app_name": "a", "app_url": "u", "bundle_id": "b", "package_name": "p" } });
+    match call {
+        "jsapi" | "h5" => {
+            let mut order = bench.order("ORDER1");
+            order["time_expire"] = json!("2030-01-01T00:00:00+08:00");
+            order["attach"] = json!("a");
+            order["goods_tag"] = json!("g");
+            order["limit_pay"] = json!(["no_credit"]);
+            order["support_fapiao"] = json!(true);
+            order["amount"]["currency"] = json!("CNY");
+            order["payer"]["identity"] = identity;
+            order["detail"] = json!({ "cost_price": 1, "invoice_id": "i", "goods_detail": goods });
+            order["scene_info"] = scene;
+            order["settle_info"] = json!({ "profit_sharing": false });
+            order["subsidy_info"] = json!({});
+            (if call == "h5" { "/v3/pay/transactions/h5" } else { JSAPI }, order)
+        }
+        "refund" => (
+            "/v3/refund/domestic/refunds",
+            json!({ "transaction_id": "4200", "out_trade_no": "ORDER1", "out_refund_no": "R1", "reason": "r",
+                "notify_url": "http://127.0.0.1/n", "funds_account": "AVAILABLE",
+                "amount": { "refund": 1, "total": 1, "currency": "CNY", "from": [{ "account": "AVAILABLE", "amount": 1 }] },
+                "goods_detail": [{ "merchant_goods_id": "g", "wechatpay_goods_id": "w", "goods_name": "n", "unit_price": 1,
+                    "refund_amount": 1, "refund_quantity": 1 }] }),
+        ),
+        "combine" => {
+            let part = |number: &str| {
+                json!({ "mchid": MCHID, "attach": "a", "out_trade_no": number, "description": "d",
+                "amount": { "total_amount": 10, "currency": "CNY" }, "settle_info": { "profit_sharing": false } })
+            };
+            (
+                "/v3/combine-transactions/jsapi",
+                json!({ "combine_appid": APPID, "combine_mchid": MCHID, "combine_out_trade_no": "COMBINE1",
+                    "notify_url": "http://127.0.0.1/n", "time_start": "2020-01-01T00:00:00+08:00",
+                    "time_expire": "2030-01-01T00:00:00+08:00", "combine_payer_info": { "openid": bench.openid() },
+                    "scene_info": scene, "sub_orders": [part("SUB-01"), part("SUB-02")] }),
+            )
+        }
+        "close" => ("/v3/pay/transactions/out-trade-no/ORDER1/close", json!({ "mchid": MCHID })),
+        "combine close" => (
+            "/v3/combine-transactions/out-trade-no/COMBINE1/close",
+            json!({ "combine_appid": APPID, "sub_orders": [{ "mchid": MCHID, "out_trade_no": "SUB-01" }] }),
+        ),
+        "abnormal" => (
+            "/v3/refund/domestic/refunds/50/apply-abnormal-refund",
+            json!({ "out_refund_no": "R1", "type": "MERCHANT_BANK_CARD" }),
+        ),
+        other => panic!("{other}"),
+    }
+}
+
+/// The pointer of every value in it.
+fn pointers(value: &Value, at: &str, out: &mut Vec<String>) {
+    match value {
+        Value::Object(map) => map.iter().for_each(|(name, value)| {
+            out.push(format!("{at}/{name}"));
+            pointers(value, &format!("{at}/{name}"), out);
+        }),
+        Value::Array(items) => items.iter().enumerate().for_each(|(index, value)| {
+            out.push(format!("{at}/{index}"));
+            pointers(value, &format!("{at}/{index}"), out);
+        }),
+        _ => {}
+    }
+}
+
+#[test]
+fn a_value_of_another_type_is_refused_in_every_field() {
+    let mut bench = Bench::new();
+    let deep = (0..60).fold(json!(1), |inner, _| json!([inner]));
+    let strangers = [json!(true), json!(4), json!(1.5), json!("x y"), json!([]), json!({}), deep, json!(u64::MAX)];
+    let kind = std::mem::discriminant::<Value>;
+    let mut refused = 0;
+    for call in ["jsapi", "h5", "refund", "combine", "close", "combine close", "abnormal"] {
+        let (target, body) = full(&bench, call);
+        let mut all = Vec::new();
+        pointers(&body, "", &mut all);
+        for pointer in all {
+            for stranger in &strangers {
+                let mut body = body.clone();
+                let place = body.pointer_mut(&pointer).unwrap();
+                if kind(place) == kind(stranger) && !(place.is_number() && stranger.as_i64().is_none()) {
+                    continue;
+                }
+                *place = stranger.clone();
+                let mut request = fixture::request("POST", target, &body.to_string());
+                request.headers.push(("Wechatpay-Serial".to_owned(), PUBLIC_KEY_ID.to_owned()));
+                // Of a payer only JSAPI wants the openid.
+                if call == "h5" && ["/payer", "/payer/openid"].contains(&pointer.as_str()) {
+                    continue;
+                }
+                let no = bench.send(&request).expect_err(&format!("{call} {pointer} {stranger}"));
+                assert_eq!((no.status, no.code), (400, "PARAM_ERROR"), "{call} {pointer} {stranger}: {}", no.zh);
+                let blamed = no.zh.contains(&format!("/body{pointer}"))
+                    || no.zh.contains("必填")
+                    || no.zh.contains("必须传")
+                    || no.detail.as_ref().is_some_and(|d| d["field"] == pointer.as_str());
+                assert!(blamed, "{call} {pointer} {stranger}: {}", no.zh);
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 600, "{refused}");
+    assert!(bench.ledger.orders().next().is_none(), "nothing was placed");
+}
+
+#[test]
+fn values_that_the_lists_do_not_have_are_refused() {
+    let mut bench = Bench::new();
+    let long = |n: usize| json!("a".repeat(n));
+    for (call, pointer, value) in [
+        ("jsapi", "/limit_pay/0", json!("cash")),
+        ("jsapi", "/payer/identity/type", json!("PASSPORT")),
+        ("jsapi", "/detail/goods_detail", json!([])),
+        ("jsapi", "/detail/goods_detail/0/merchant_goods_id", json!("商品")),
+        ("jsapi", "/detail/goods_detail/0/merchant_goods_id", long(33)),
+        ("jsapi", "/detail/goods_detail/0/wechatpay_goods_id", long(33)),
+        ("jsapi", "/detail/goods_detail/0/goods_name", long(257)),
+        ("jsapi", "/detail/goods_detail/0/quantity", json!(0)),
+        ("jsapi", "/detail/invoice_id", long(33)),
+        ("jsapi", "/goods_tag", long(33)),
+        ("jsapi", "/attach", long(129)),
+        ("jsapi", "/amount/currency", json!("USD")),
+        ("jsapi", "/notify_url", json!(format!("http://127.0.0.1/{}", "n".repeat(240)))),
+        ("h5", "/scene_info/payer_client_ip", json!("localhost")),
+        ("h5", "/scene_info/payer_client_ip", long(46)),
+        ("h5", "/scene_info/device_id", long(33)),
+        ("h5", "/scene_info/store_info/id", long(33)),
+        ("h5", "/scene_info/store_info/address", long(513)),
+        ("h5", "/scene_info/h5_info/app_name", long(65)),
+        ("h5", "/scene_info/h5_info/app_url", long(129)),
+        ("h5", "/scene_info/h5_info/bundle_id", long(129)),
+        ("h5", "/scene_info/h5_info/package_name", long(129)),
+        ("refund", "/funds_account", json!("OPERATION")),
+        ("refund", "/amount/from/0/account", json!("BASIC")),
+        ("refund", "/amount/currency", json!("USD")),
+        ("refund", "/reason", long(81)),
+        ("refund", "/goods_detail/0/goods_name", long(257)),
+        ("combine", "/sub_orders/1/amount/currency", json!("USD")),
+        ("combine", "/sub_orders/1/amount/total_amount", json!(1_000_000_001)),
+        ("abnormal", "/type", json!("CASH")),
+    ] {
+        let (target, mut body) = full(&bench, call);
+        *body.pointer_mut(pointer).unwrap() = value.clone();
+        let mut request = fixture::request("POST", target, &body.to_string());
+        request.headers.push(("Wechatpay-Serial".to_owned(), PUBLIC_KEY_ID.to_owned()));
+        let no = bench.send(&request).expect_err(pointer);
+        assert_eq!((no.status, no.code), (400, "PARAM_ERROR"), "{pointer}: {}", no.zh);
+        assert!(no.detail.is_some_and(|d| d["location"] == "body"), "{pointer}: {}", no.zh);
+    }
+    for (bank, message) in
+        [("CMB", "不符合格式要求"), ("CMB_CREDIT", "不符合格式要求"), ("CMB_DEBIT", "平台私钥解密失败")]
+    {
+        let body = json!({ "out_refund_no": "R1", "type": "USER_BANK_CARD", "bank_type": bank, "bank_account": "x", "real_name": "y" });
+        let target = "/v3/refund/domestic/refunds/50/apply-abnormal-refund";
+        let mut request = fixture::request("POST", target, &body.to_string());
+        request.headers.push(("Wechatpay-Serial".to_owned(), PUBLIC_KEY_ID.to_owned()));
+        assert!(bench.send(&request).unwrap_err().zh.ends_with(message), "{bank}");
+    }
+}
+
 #[test]
 fn sensitive_fields_must_open_with_the_named_key() {
     let mut bench = Bench::new();
@@ -163,6 +332,14 @@ fn strict_switches_refuse_what_the_default_takes() {
     assert!(bench.send(&request).is_ok());
     assert_eq!(no(bench.send(&request)), (401, "SIGN_ERROR"));
     bench.switches = Switches { rate_limits: true, ..Switches::default() };
+    let refund = json!({ "out_trade_no": "ORDER9", "out_refund_no": "R9", "amount": { "refund": 1, "total": 1, "currency": "CNY" } });
+    let codes: Vec<_> = (0..40).map(|_| no(bench.post("/v3/refund/domestic/refunds", &refund)).0).collect();
+    assert_eq!(codes.first(), Some(&404));
+    assert!(codes.contains(&429), "six that fail in a second are enough: {codes:?}");
+    let login = format!("/sns/jscode2session?appid={APPID}&secret={}&js_code=sandbox-a", fixture::SECRET);
+    let logins: Vec<_> = (0..=100).map(|_| bench.login(&login)).collect();
+    assert!(logins[99]["openid"].is_string());
+    assert_eq!(logins[100]["errcode"], 45_011);
     let answers: Vec<_> = (0..20).map(|_| bench.get("/v3/bill/fundflowbill?bill_date=2020-01-01")).collect();
     assert!(answers.iter().any(|a| a.as_ref().is_err_and(|r| (r.status, r.code) == (429, "FREQUENCY_LIMITED"))));
 }
