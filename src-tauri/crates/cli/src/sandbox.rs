@@ -7,7 +7,7 @@ use crate::out::{Out, Table, plain};
 use crate::stop::Stop;
 use crate::text::both;
 use clap::Args;
-use wechatpay_sandbox::{Options, SandboxError, errors, start};
+use wechatpay_sandbox::{Options, SandboxError, Seen, errors, start};
 
 /// What `guitai sandbox` takes.
 #[derive(Debug, Args)]
@@ -49,13 +49,25 @@ pub async fn run(context: &Context, args: SandboxArgs) -> Done {
 
 /// The errors as a table.
 fn table(out: &Out) -> String {
-    let head = [out.pick("状态", "Status"), "code", "message", out.pick("怎样触发", "How to provoke it")];
+    let head = [
+        out.pick("状态", "Status"),
+        "code",
+        "message",
+        out.pick("依据", "Known"),
+        out.pick("怎样触发", "How to provoke it"),
+    ];
     let mut table = Table::new(&head);
     for error in errors() {
         let cells = [
             error.status.to_string(),
             error.code.clone(),
             out.pick(&error.message.zh, &error.message.en).to_owned(),
+            match error.seen {
+                Seen::Live => out.pick("实测", "seen live"),
+                Seen::Documented => out.pick("文档", "documented"),
+                Seen::Unconfirmed => out.pick("未证实", "unconfirmed"),
+            }
+            .to_owned(),
             out.pick(&error.how.zh, &error.how.en).to_owned(),
         ];
         table.row(cells.map(plain).into());

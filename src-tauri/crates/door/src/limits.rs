@@ -82,7 +82,8 @@ impl Limits {
         }
     }
 
-    /// For the sandbox gateway on loopback: bodies to 1 MiB, kept connections, refusals without a body.
+    /// For the sandbox gateway on loopback: bodies to 1 MiB, kept connections, refusals in the gateway's form; of a method
+    /// that nothing has, WeChat Pay says nothing.
     pub fn sandbox() -> Self {
         Limits {
             max_connections: 2048,
@@ -92,7 +93,10 @@ impl Limits {
             answer_deadline: Duration::from_secs(30),
             methods: &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
             keep: Keep::Always,
-            refusal_body: |_| ("", Bytes::new()),
+            refusal_body: |status| match gateway_body(status) {
+                Some(body) => ("application/json; charset=utf-8", body),
+                None => ("", Bytes::new()),
+            },
             ..Limits::listener()
         }
     }
@@ -103,6 +107,7 @@ impl Limits {
             body_bytes: 64 * 1024,
             methods: &["CONNECT", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
             keep: Keep::Never,
+            refusal_body: |_| ("", Bytes::new()),
             ..Limits::sandbox()
         }
     }
@@ -112,8 +117,31 @@ impl Limits {
     }
 }
 
+/// What WeChat Pay says of such requests isn't known; so it is said in both languages what is wrong.
+fn gateway_body(status: u16) -> Option<Bytes> {
+    let zh = match status {
+        405 => return None,
+        408 => "请求超时未发完",
+        413 => "请求正文超过 1 MiB",
+        414 | 431 => "请求行或请求头过长",
+        417 => "不支持的 Expect",
+        500 => "沙箱内部错误",
+        501 => "不支持的 Transfer-Encoding",
+        503 => "沙箱繁忙，请稍后重试",
+        505 => "不支持的 HTTP 版本",
+        _ => "不是合法的 HTTP/1.1 请求",
+    };
+    let code = if status >= 500 { "SYSTEM_ERROR" } else { "INVALID_REQUEST" };
+    let message = said(status);
+    Some(Bytes::from(format!("{{\"code\":\"{code}\",\"message\":\"{zh} ({message})\"}}")))
+}
+
 fn fail_body(status: u16) -> Bytes {
-    let message = match status {
+    Bytes::from(format!("{{\"code\":\"FAIL\",\"message\":\"{}\"}}", said(status)))
+}
+
+fn said(status: u16) -> &'static str {
+    match status {
         405 => "method not allowed",
         408 => "the request took too long",
         413 => "the body is too large",
@@ -124,6 +152,5 @@ fn fail_body(status: u16) -> Bytes {
         503 => "busy, try again",
         505 => "HTTP version not supported",
         _ => "malformed request",
-    };
-    Bytes::from(format!("{{\"code\":\"FAIL\",\"message\":\"{message}\"}}"))
+    }
 }

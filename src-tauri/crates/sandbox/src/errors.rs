@@ -1,9 +1,10 @@
 //! The errors of the gateway and how each is provoked: one table for people (`guitai sandbox --errors`), for programs
 //! (`GET /_sandbox/errors`) and for the test that goes every way in it.
 //!
-//! A way is a list of requests, of which the last is refused. `{order}` and `{refund}` are right bodies, ` + ` changes fields
-//! of them (null takes one out); a word with `!` says how the sender errs. Texts that no capture of the real gateway shows
-//! are built in the style of those that one shows.
+//! A way is a list of requests, of which the last is refused. `{order}`, `{refund}` and `{combine}` are right bodies, ` + `
+//! changes fields of them (null takes one out); a word with `!` says how the sender errs; `50x` sends fifty, `{n}` counting
+//! up. `{transaction_id}` and `{refund_id}` are those of the last payment and the last refund. In a message `…` stands for
+//! what is different each time. Of `jscode2session` the code is the `errcode`.
 
 use std::sync::LazyLock;
 
@@ -16,6 +17,18 @@ pub struct Texts {
     pub zh: String,
     /// English.
     pub en: String,
+}
+
+/// How well the text, the code and the status of an error are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Seen {
+    /// Captured from the real gateway.
+    Live,
+    /// WeChat Pay's own pages have it.
+    Documented,
+    /// The text is built in the style of those that are known, or code or status are a guess.
+    Unconfirmed,
 }
 
 /// An error of the gateway.
@@ -32,6 +45,8 @@ pub struct GatewayError {
     pub how: Texts,
     /// The same as requests, the last of which is refused.
     pub steps: Vec<String>,
+    /// How well it is known.
+    pub seen: Seen,
 }
 
 static TABLE: LazyLock<Vec<GatewayError>> =

@@ -114,6 +114,39 @@ pub enum ApiFaultKind {
     /// 503.
     #[serde(rename = "SERVICE_UNAVAILABLE")]
     ServiceUnavailable,
+    /// 502 with the same code.
+    #[serde(rename = "http_502")]
+    Http502,
+    /// 401; with `message` each text that the documentation has besides those seen live.
+    #[serde(rename = "SIGN_ERROR")]
+    SignError,
+    /// 400.
+    #[serde(rename = "PARAM_ERROR")]
+    ParamError,
+    /// 400.
+    #[serde(rename = "INVALID_REQUEST")]
+    InvalidRequest,
+    /// 400; the appid is not bound to the merchant.
+    #[serde(rename = "APPID_MCHID_NOT_MATCH")]
+    AppidMchidNotMatch,
+    /// 400; the order is closed.
+    #[serde(rename = "ORDER_CLOSED")]
+    OrderClosed,
+    /// 400; the order is paid, as some pages spell it.
+    #[serde(rename = "ORDER_PAID")]
+    OrderPaid,
+    /// 404; no such order, of a refund.
+    #[serde(rename = "RESOURCE_NOT_EXISTS")]
+    ResourceNotExists,
+    /// 400; the order is too old for a refund (of older pages; the status is a guess).
+    #[serde(rename = "TRADE_OVERDUE")]
+    TradeOverdue,
+    /// 400; the refund's amounts are not the order's (of older pages; the status is a guess).
+    #[serde(rename = "REFUND_FEE_MISMATCH")]
+    RefundFeeMismatch,
+    /// 400; the order is not ready for a refund (of older pages; the status is a guess).
+    #[serde(rename = "ORDER_NOT_READY")]
+    OrderNotReady,
 }
 
 fn is_zero(number: &u64) -> bool {
@@ -140,6 +173,9 @@ pub struct ApiFault {
     /// What happens; absent: only the latency.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<ApiFaultKind>,
+    /// What a refusal says instead of its usual text, in every language; 500 characters at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
     /// The answer is held back this long, 30,000 at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency_ms: Option<u32>,
@@ -209,11 +245,17 @@ pub struct CallbackFault {
 struct Rule<T> {
     rule: T,
     looks: HashMap<u64, u64>,
+    /// Its place in the list that was set: two rules of one seed draw lots of their own.
+    nth: u64,
 }
 
 impl<T> Rule<T> {
-    fn new(rule: T) -> Rule<T> {
-        Rule { rule, looks: HashMap::new() }
+    fn new(nth: usize, rule: T) -> Rule<T> {
+        Rule { rule, looks: HashMap::new(), nth: u64::try_from(nth).unwrap_or(u64::MAX) }
+    }
+
+    fn list(rules: Vec<T>) -> Vec<Rule<T>> {
+        rules.into_iter().enumerate().map(|(nth, rule)| Rule::new(nth, rule)).collect()
     }
 
     /// Does the lot of this thing fall within the share?
@@ -223,7 +265,8 @@ impl<T> Rule<T> {
             self.looks.clear();
         }
         let looks = self.looks.entry(thing).or_insert(0);
-        let lot = chance(seed ^ thing, *looks);
+        let own = seed ^ thing ^ self.nth.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let lot = chance(own, *looks);
         *looks = looks.wrapping_add(1);
         lot < share
     }
@@ -237,9 +280,10 @@ pub(crate) struct Faults {
 }
 
 /// A fault that strikes an API call.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Strike {
     pub(crate) fault: Option<ApiFaultKind>,
+    pub(crate) message: Option<String>,
     pub(crate) latency_ms: u32,
 }
 
@@ -273,13 +317,16 @@ impl Faults {
         if faults.iter().any(|f| f.latency_ms.is_some_and(|ms| ms > 30_000)) {
             return Err("latency_ms is at most 30000".to_owned());
         }
-        self.api = faults.into_iter().map(Rule::new).collect();
+        if faults.iter().any(|f| f.message.as_ref().is_some_and(|text| text.chars().count() > 500)) {
+            return Err("message has at most 500 characters".to_owned());
+        }
+        self.api = Rule::list(faults);
         Ok(())
     }
 
     pub(crate) fn set_callbacks(&mut self, faults: Vec<CallbackFault>) -> Result<(), String> {
         check(faults.len(), faults.iter().map(|f| f.share))?;
-        self.callbacks = faults.into_iter().map(Rule::new).collect();
+        self.callbacks = Rule::list(faults);
         Ok(())
     }
 
@@ -290,7 +337,8 @@ impl Faults {
         if self.api.len() >= MOST_RULES {
             return Err(format!("{MOST_RULES} faults at most"));
         }
-        self.api.append(&mut fresh.api);
+        let nth = self.api.len();
+        self.api.extend(fresh.api.into_iter().map(|one| Rule::new(nth, one.rule)));
         Ok(())
     }
 
@@ -320,7 +368,11 @@ impl Faults {
                 continue;
             }
             at.rule.times = at.rule.times.map(|n| n.saturating_sub(1));
-            let strike = Strike { fault: at.rule.fault, latency_ms: at.rule.latency_ms.unwrap_or(0) };
+            let strike = Strike {
+                fault: at.rule.fault,
+                message: at.rule.message.clone(),
+                latency_ms: at.rule.latency_ms.unwrap_or(0),
+            };
             self.api.retain(|at| at.rule.times != Some(0));
             return strike;
         }
@@ -428,6 +480,25 @@ mod tests {
         assert_eq!(run(8), run(8));
         assert_ne!(run(7), run(8));
         assert!((230..370).contains(&struck), "{struck}");
+    }
+
+    #[test]
+    fn rules_with_one_seed_draw_lots_of_their_own() {
+        let mut faults = Faults::default();
+        let rules =
+            r#"[{"fault":"lost","share":0.2},{"fault":"late","share":0.25},{"fault":"duplicate","share":0.34}]"#;
+        faults.set_callbacks(serde_json::from_str(rules).unwrap()).unwrap();
+        let mut struck = HashMap::new();
+        for n in 0..1_000 {
+            let number = format!("ORDER{n}");
+            let fault = faults.strike_callback(&number, "TRANSACTION.SUCCESS", &number, 7);
+            *struck.entry(serde_json::to_string(&fault).unwrap()).or_insert(0) += 1;
+        }
+        // a fifth, a quarter of the rest, a third of what is left then
+        for (fault, about) in [("\"lost\"", 200), ("\"late\"", 200), ("\"duplicate\"", 204), ("null", 396)] {
+            let found: i32 = struck[fault];
+            assert!((found - about).abs() < 50, "{fault}: {found}");
+        }
     }
 
     #[test]

@@ -31,7 +31,7 @@ mod store;
 mod switches;
 mod views;
 
-pub use errors::{GatewayError, Texts, errors};
+pub use errors::{GatewayError, Seen, Texts, errors};
 pub use faults::{ApiFault, ApiFaultKind, CallbackFault, FaultMatch, RedeliverFault};
 pub use keyring::KeyringError;
 pub use proxy::ProxyError;

@@ -32,7 +32,7 @@ pub(crate) async fn serve(control: Control, request: Request) -> Answer {
     }
     let begun = Instant::now();
     let strike = control.office.strike_api(&request.method, request.path(), &request.body, || order_of(&request));
-    let mut outcome = gateway(&control.office, &request, strike).await;
+    let mut outcome = gateway(&control.office, &request, &strike).await;
     if strike.latency_ms > 0 {
         tokio::time::sleep(Duration::from_millis(u64::from(strike.latency_ms))).await;
     }
@@ -60,7 +60,7 @@ pub(crate) async fn serve(control: Control, request: Request) -> Answer {
         via: request.via.as_ref().map(ToString::to_string),
         verdict: outcome.verdict,
         message: outcome.message,
-        sign_string: outcome.trace.sign_string,
+        sign_string: outcome.trace.sign_string.map(|text| logged(text.as_bytes())),
         diagnosis: outcome.diagnosis,
         headers: request.headers,
         request_body: logged(&request.body),
@@ -97,7 +97,7 @@ struct Outcome {
 }
 
 /// The gateway's part, without the faults of the connection.
-async fn gateway(office: &Office, request: &Request, strike: Strike) -> Outcome {
+async fn gateway(office: &Office, request: &Request, strike: &Strike) -> Outcome {
     let english = request.header("Accept-Language").is_some_and(|v| v.trim().to_ascii_lowercase().starts_with("en"));
     let language = if english { "en" } else { "zh-CN" };
     let mut trace = Trace::default();
@@ -128,13 +128,13 @@ async fn gateway(office: &Office, request: &Request, strike: Strike) -> Outcome 
 async fn answer_to(
     office: &Office,
     request: &Request,
-    strike: Strike,
+    strike: &Strike,
     language: &str,
     id: &str,
     trace: &mut Trace,
 ) -> Result<Answer, Refused> {
     let route = Route::find(&request.method, request.path())?;
-    let struck = strike.fault.and_then(|fault| Refused::by_fault(fault, request.path()));
+    let struck = Refused::by_fault(strike, request.path());
     if route == Route::Login {
         if let Some(refused) = struck {
             return crate::gateway::login_refused(refused).map(answer::plain);
