@@ -3,6 +3,7 @@
 
 mod appearance;
 mod books;
+mod clock;
 mod desk;
 mod doctor;
 mod driver;

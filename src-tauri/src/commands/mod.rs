@@ -98,6 +98,7 @@ pub fn builder() -> Builder<tauri::Wry> {
             sandbox::sandbox_advance,
             sandbox::sandbox_callback_faults,
             sandbox::sandbox_clock,
+            sandbox::sandbox_pace,
             sandbox::sandbox_faults,
             sandbox::sandbox_notifications,
             sandbox::sandbox_redeliver,

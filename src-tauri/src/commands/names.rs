@@ -78,6 +78,7 @@ pub const COMMANDS: &[&str] = &[
     "sandbox_clock",
     "sandbox_faults",
     "sandbox_notifications",
+    "sandbox_pace",
     "sandbox_redeliver",
     "sandbox_requests",
     "sandbox_reset",

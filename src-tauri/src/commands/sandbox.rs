@@ -47,6 +47,13 @@ pub async fn sandbox_advance(host: State<'_, Host>, seconds: u32) -> Result<Cloc
     host.sandbox().await?.advance(seconds.into()).await.map_err(refused)
 }
 
+/// Lets business time go this many times as fast as the wall's; 0 holds it.
+#[tauri::command]
+#[specta::specta]
+pub async fn sandbox_pace(host: State<'_, Host>, rate: u32) -> Result<ClockView, Problem> {
+    host.sandbox().await?.set_rate(rate).await.map_err(refused)
+}
+
 /// How the gateway misbehaves.
 #[tauri::command]
 #[specta::specta]

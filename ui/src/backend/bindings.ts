@@ -150,6 +150,8 @@ export const commands = {
 	sandboxCallbackFaults: () => typedError<CallbackFault[], Problem>(__TAURI_INVOKE("sandbox_callback_faults")),
 	/**  Business time. */
 	sandboxClock: () => typedError<ClockView, Problem>(__TAURI_INVOKE("sandbox_clock")),
+	/**  Lets business time go this many times as fast as the wall's; 0 holds it. */
+	sandboxPace: (rate: number) => typedError<ClockView, Problem>(__TAURI_INVOKE("sandbox_pace", { rate })),
 	/**  How the gateway misbehaves. */
 	sandboxFaults: () => typedError<ApiFault[], Problem>(__TAURI_INVOKE("sandbox_faults")),
 	/**  Notifications with their attempts and the next one. */
@@ -217,6 +219,8 @@ export type ApiFault = {
 	seed?: number,
 	/**  What happens; absent: only the latency. */
 	fault?: ApiFaultKind | null,
+	/**  What a refusal says instead of its usual text, in every language; 500 characters at most. */
+	message?: string | null,
 	/**  The answer is held back this long, 30,000 at most. */
 	latency_ms?: number | null,
 };
@@ -264,7 +268,29 @@ export type ApiFaultKind =
 /**  500 as of before 2024. */
 "INVALID_TRANSACTIONID" | 
 /**  503. */
-"SERVICE_UNAVAILABLE";
+"SERVICE_UNAVAILABLE" | 
+/**  502 with the same code. */
+"http_502" | 
+/**  401; with `message` each text that the documentation has besides those seen live. */
+"SIGN_ERROR" | 
+/**  400. */
+"PARAM_ERROR" | 
+/**  400. */
+"INVALID_REQUEST" | 
+/**  400; the appid is not bound to the merchant. */
+"APPID_MCHID_NOT_MATCH" | 
+/**  400; the order is closed. */
+"ORDER_CLOSED" | 
+/**  400; the order is paid, as some pages spell it. */
+"ORDER_PAID" | 
+/**  404; no such order, of a refund. */
+"RESOURCE_NOT_EXISTS" | 
+/**  400; the order is too old for a refund (of older pages; the status is a guess). */
+"TRADE_OVERDUE" | 
+/**  400; the refund's amounts are not the order's (of older pages; the status is a guess). */
+"REFUND_FEE_MISMATCH" | 
+/**  400; the order is not ready for a refund (of older pages; the status is a guess). */
+"ORDER_NOT_READY";
 
 /**  Sandbox, listener or merchants are not what they were; carries what they are now. */
 export type AppChanged = AppState;
@@ -695,8 +721,10 @@ export type ClockView = {
 	now: string,
 	/**  The wall's time, which signatures carry. */
 	wall: string,
-	/**  How far business time is ahead. */
+	/**  How far business time is ahead; less than nothing after it was held. */
 	ahead_seconds: number,
+	/**  How many times as fast as the wall's it goes; 0: held. */
+	rate: number,
 	/**  When the next notification, refund or retry is due by itself; null: nothing waits. */
 	next_due: string | null,
 };
@@ -2295,8 +2323,8 @@ export type Switches = {
 	/**  Refuse a nonce used twice within five minutes. */
 	strict_nonce?: boolean,
 	/**
-	 *  Refuse more requests a second than the real gateway takes (prepay 500, refunds 150, refund queries 300,
-	 *  certificates 1,000, fund-flow bills 3, a merchant each).
+	 *  Refuse more requests a second than the real gateway takes (prepay 500, refunds 150 and 6 that fail, refund queries
+	 *  300, certificates 1,000, fund-flow bills 3, a merchant each), and more than 100 logins a minute of one user.
 	 */
 	rate_limits?: boolean,
 	/**  Two partial refunds of an order need a minute between them. */

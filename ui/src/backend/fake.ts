@@ -54,7 +54,8 @@ export function fake(options: FakeOptions = {}): FakeBackend {
   const settings: Record<string, string> = {};
   if (options.language) settings.language = options.language;
   if (options.theme) settings.theme = options.theme;
-  let ahead = 0;
+  let business = { wall: started, now: started, rate: 1 };
+  const businessNow = () => business.now + (Date.now() - business.wall) * business.rate;
   let faults: ApiFault[] = [];
   let callbackFaults: CallbackFault[] = [];
   let switches: Switches = { mode: 'mixed' };
@@ -335,10 +336,20 @@ export function fake(options: FakeOptions = {}): FakeBackend {
     },
     refundQuery: async (_m, outRefundNo) => data.refunds.find((refund) => refund.out_refund_no === outRefundNo)!,
     sandboxAdvance: async (seconds) => {
-      ahead += seconds;
+      business = { ...business, wall: Date.now(), now: businessNow() + seconds * 1000 };
       return commands.sandboxClock();
     },
-    sandboxClock: async () => ({ now: new Date(Date.now() + ahead * 1000).toISOString(), wall: now(), ahead_seconds: ahead, next_due: null }),
+    sandboxPace: async (rate) => {
+      business = { wall: Date.now(), now: businessNow(), rate };
+      return commands.sandboxClock();
+    },
+    sandboxClock: async () => ({
+      now: new Date(businessNow()).toISOString(),
+      wall: now(),
+      ahead_seconds: Math.floor((businessNow() - Date.now()) / 1000),
+      rate: business.rate,
+      next_due: null,
+    }),
     sandboxFaults: async () => faults,
     sandboxNotifications: async () =>
       data.callbacks

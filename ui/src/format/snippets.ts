@@ -4,12 +4,12 @@
 import { quoted } from './openssl';
 import commands from './snippets.json';
 
-export type Language = 'curl' | 'Node.js' | 'Python' | 'Go' | 'PHP' | 'Java';
+export type Language = 'curl' | 'Node.js' | 'Node.js < 22.21' | 'Python' | 'Go' | 'PHP' | 'Java';
 export const LANGUAGES = commands.map((each) => each.language as Language);
 
-export function snippet(language: Language, proxy: string, ca: string): string {
+export function snippet(language: Language, base: string, proxy: string, ca: string): string {
   const [host = '127.0.0.1', port = ''] = proxy.replace(/^https?:\/\//, '').split(':');
   const known = commands.find((each) => each.language === language);
-  const parts: Record<string, string> = { proxy, host, port, ca: quoted(ca), program: known?.program ?? '' };
+  const parts: Record<string, string> = { base, proxy, host, port, ca: quoted(ca), program: known?.program ?? '' };
   return known?.command.replace(/\{(\w+)\}/g, (whole, name: string) => parts[name] ?? whole) ?? '';
 }

@@ -49,6 +49,13 @@ export class SandboxBoard {
     await this.#read();
   }
 
+  /** Lets business time go so many times as fast as the wall's; 0 holds it. */
+  async pace(rate: number): Promise<void> {
+    const clock = await this.acting.run(() => this.desk.commands.sandboxPace(rate));
+    if (clock) this.clock = clock;
+    await this.#read();
+  }
+
   /** Switches a fault on for the next so many requests, or off. */
   async fault(fault: ApiFaultKind | null, times: number): Promise<void> {
     const others = this.faults.filter((rule) => (rule.fault ?? null) !== fault);

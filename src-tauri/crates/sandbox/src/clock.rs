@@ -1,9 +1,11 @@
 //! The two clocks and the one source of chance. Wall time goes into signatures; business time, which the controls may move
 //! on, decides what is due, expired or settled. Nothing else in this crate asks the machine.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rand_core::{OsRng, RngCore as _};
+use serde::{Deserialize, Serialize};
 use wechatpay::time::Timestamp;
 
 /// Milliseconds since 1970, UTC: how the ledger keeps instants.
@@ -16,16 +18,56 @@ const ALPHANUMERIC: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghij
 const HEX: &[u8; 16] = b"0123456789abcdef";
 const DIGITS: &[u8; 10] = b"0123456789";
 
-/// Wall time, and how far business time is ahead of it.
-#[derive(Debug, Default)]
+/// Business time may run this many times as fast as the wall's.
+const FASTEST: u32 = 3_600;
+
+/// How business time goes: from a pair of instants on, so many times as fast as the wall's; 0 holds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Pace {
+    wall: Millis,
+    business: Millis,
+    rate: u32,
+    /// The sandbox ended then: until the next start it goes on like the wall, or is held.
+    #[serde(default)]
+    ended: bool,
+}
+
+impl Pace {
+    /// In step with the wall, ahead of it by so much.
+    pub(crate) fn ahead_by(millis: Millis) -> Pace {
+        let wall = Clock::wall().as_millisecond();
+        Pace { wall, business: wall.saturating_add(millis.clamp(0, MOST_AHEAD)), rate: 1, ended: false }
+    }
+
+    fn at(&self, wall: Millis) -> Millis {
+        // The wall's clock may be set back; business time never goes back.
+        let passed = wall.saturating_sub(self.wall).max(0);
+        let rate = if self.ended { self.rate.min(1) } else { self.rate };
+        let at = self.business.saturating_add(passed.saturating_mul(i64::from(rate)));
+        at.min(wall.saturating_add(MOST_AHEAD)).max(self.business)
+    }
+
+    fn from_now(self) -> Pace {
+        let wall = Clock::wall().as_millisecond();
+        Pace { wall, business: self.at(wall), rate: self.rate, ended: false }
+    }
+}
+
+/// The two times.
+#[derive(Debug)]
 pub(crate) struct Clock {
-    ahead: AtomicI64,
+    pace: Mutex<Pace>,
 }
 
 impl Clock {
-    /// A clock that goes on where it was.
-    pub(crate) fn ahead_by(millis: Millis) -> Self {
-        Clock { ahead: AtomicI64::new(millis.clamp(0, MOST_AHEAD)) }
+    /// A clock that goes on as it went.
+    pub(crate) fn going(pace: Pace) -> Self {
+        Clock { pace: Mutex::new(pace.from_now()) }
+    }
+
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        // Nothing panics under this lock.
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The wall's time.
@@ -35,20 +77,49 @@ impl Clock {
 
     /// Business time.
     pub(crate) fn business(&self) -> Millis {
-        Timestamp::now().as_millisecond().saturating_add(self.ahead())
+        self.pace().at(Clock::wall().as_millisecond())
     }
 
-    /// How far business time is ahead of the wall, in milliseconds.
+    /// How far business time is ahead of the wall, in milliseconds; less than nothing after it was held.
     pub(crate) fn ahead(&self) -> Millis {
-        self.ahead.load(Ordering::SeqCst)
+        let wall = Clock::wall().as_millisecond();
+        self.pace().at(wall).saturating_sub(wall)
     }
 
-    /// Moves business time on and says by how much it is ahead now; `None` if that were more than ten years.
-    pub(crate) fn advance(&self, seconds: u64) -> Option<Millis> {
+    /// How many times as fast as the wall's; 0: held.
+    pub(crate) fn rate(&self) -> u32 {
+        self.pace().rate
+    }
+
+    /// How long until this instant by the wall; `None`: it doesn't come by itself, for business time is held.
+    pub(crate) fn until(&self, at: Millis) -> Option<Duration> {
+        let wait = u64::try_from(at.saturating_sub(self.business())).unwrap_or(0);
+        match self.rate() {
+            0 if wait > 0 => None,
+            rate => Some(Duration::from_millis(wait.div_ceil(u64::from(rate.max(1))))),
+        }
+    }
+
+    /// Moves business time on; `None` if it were more than ten years ahead.
+    pub(crate) fn advance(&self, seconds: u64) -> Option<Pace> {
         let step = i64::try_from(seconds).ok()?.checked_mul(1_000)?;
-        let moved = |ahead: i64| ahead.checked_add(step).filter(|sum| *sum <= MOST_AHEAD);
-        let before = self.ahead.fetch_update(Ordering::SeqCst, Ordering::SeqCst, moved).ok()?;
-        before.checked_add(step)
+        let mut pace = self.pace();
+        let now = pace.from_now();
+        let business = now.business.checked_add(step).filter(|at| at.saturating_sub(now.wall) <= MOST_AHEAD)?;
+        *pace = Pace { business, ..now };
+        Some(*pace)
+    }
+
+    /// Lets business time go this many times as fast as the wall's; `None` if that is too fast.
+    pub(crate) fn set_rate(&self, rate: u32) -> Option<Pace> {
+        let mut pace = self.pace();
+        *pace = Pace { rate: Some(rate).filter(|rate| *rate <= FASTEST)?, ..pace.from_now() };
+        Some(*pace)
+    }
+
+    /// Where it ends for now.
+    pub(crate) fn ended(&self) -> Pace {
+        Pace { ended: true, ..self.pace().from_now() }
     }
 }
 
@@ -175,12 +246,46 @@ mod tests {
 
     #[test]
     fn business_time_moves_on_and_stops_at_ten_years() {
-        let clock = Clock::default();
-        assert_eq!(clock.advance(15), Some(15_000));
-        assert!(clock.business() - Clock::wall().as_millisecond() >= 14_900);
+        let clock = Clock::going(Pace::ahead_by(0));
+        assert!(clock.advance(15).is_some());
+        assert!((14_900..=15_000).contains(&clock.ahead()), "{}", clock.ahead());
         assert_eq!(clock.advance(u64::MAX), None);
         assert_eq!(clock.advance(11 * 366 * 86_400), None);
-        assert_eq!(clock.ahead(), 15_000);
+        assert!((14_900..=15_000).contains(&clock.ahead()), "{}", clock.ahead());
+        assert_eq!(clock.set_rate(FASTEST + 1), None);
+        assert_eq!(clock.rate(), 1);
+    }
+
+    #[test]
+    fn business_time_goes_at_its_pace_and_never_back() {
+        let at = |rate: u32, ended: bool, wall: Millis| Pace { wall: 1_000, business: 5_000, rate, ended }.at(wall);
+        for (rate, ended, wall, expected) in [
+            (1, false, 2_000, 6_000),
+            (60, false, 2_000, 65_000),
+            (0, false, 2_000, 5_000),
+            (1, false, 500, 5_000),
+            // While nobody serves it is not hurried.
+            (60, true, 2_000, 6_000),
+            (0, true, 2_000, 5_000),
+            (3_600, false, i64::MAX / 4_000, i64::MAX / 4_000 + MOST_AHEAD),
+        ] {
+            assert_eq!(at(rate, ended, wall), expected, "{rate} {ended} {wall}");
+        }
+    }
+
+    #[test]
+    fn what_waits_follows_the_pace() {
+        let clock = Clock::going(Pace::ahead_by(0));
+        let due = clock.business() + 60_000;
+        assert!(clock.until(due).is_some_and(|wait| wait <= Duration::from_secs(60)));
+        clock.set_rate(60);
+        assert!(clock.until(due).is_some_and(|wait| wait <= Duration::from_secs(1)));
+        clock.set_rate(0);
+        assert_eq!(clock.until(due), None);
+        assert_eq!(clock.until(due - 120_000), Some(Duration::ZERO), "what is due is due");
+        let held = clock.business();
+        assert!(clock.advance(60).is_some());
+        assert_eq!(clock.business(), held + 60_000, "a held clock can be moved");
     }
 
     #[test]

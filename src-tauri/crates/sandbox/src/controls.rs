@@ -5,7 +5,7 @@
 //! | `POST payments` | [`PayCommand`] → the transaction object |
 //! | `POST pay-params` | what `wx.requestPayment` takes, plus `appId` → `{"ok","err_msg","cause"?}` |
 //! | `GET notifications`, `POST notifications/{id}/redeliver` | list; `{"fault"}` → the attempt |
-//! | `GET\|POST clock` | `{"advance_seconds"}` → both clocks |
+//! | `GET\|POST clock` | `{"advance_seconds"?,"rate"?}` → both clocks; `rate`: 1, 60 times as fast and so on, 0 holds it |
 //! | `GET\|POST faults` | the gateway's misbehaviour for API calls; a POST replaces the list |
 //! | `POST faults/plant`, `POST faults/pull` | one rule more; `{"method"?,"path"?,"body_contains"?}`: the rules that match this go |
 //! | `GET\|POST callback-faults` | what is wrong with notifications of the ladder: the next `times`, a `share` by `seed`, one `out_trade_no` |
@@ -32,7 +32,10 @@ const JSON: &str = "application/json; charset=utf-8";
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Advance {
-    advance_seconds: u64,
+    #[serde(default)]
+    advance_seconds: Option<u64>,
+    #[serde(default)]
+    rate: Option<u32>,
 }
 
 #[derive(Deserialize, Default)]
@@ -80,7 +83,17 @@ async fn answer(control: &Control, request: &Request) -> Result<Value, ControlEr
             json_of(&control.redeliver(id, wanted.fault).await?)
         }
         ("GET", ["clock"]) => json_of(&control.clock()),
-        ("POST", ["clock"]) => json_of(&control.advance(read::<Advance>(request)?.advance_seconds).await?),
+        ("POST", ["clock"]) => {
+            let Advance { advance_seconds, rate } = read(request)?;
+            if advance_seconds.is_none() && rate.is_none() {
+                let message = "name advance_seconds, rate or both";
+                return Err(ControlError::new(400, "INVALID_BODY", message));
+            }
+            if let Some(rate) = rate {
+                control.set_rate(rate).await?;
+            }
+            json_of(&control.advance(advance_seconds.unwrap_or(0)).await?)
+        }
         ("GET", ["faults"]) => json_of(&office.api_faults()),
         ("POST", ["faults"]) => json_of(&office.set_api_faults(read::<Vec<ApiFault>>(request)?)?),
         ("POST", ["faults", "plant"]) => office.plant_api_fault(read(request)?).map(|()| Value::Null),

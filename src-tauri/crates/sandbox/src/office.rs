@@ -12,7 +12,7 @@ use wechatpay::ids::Openid;
 use wechatpay::notification::{self, Envelope};
 use wechatpay::time::{Timestamp, beijing};
 
-use crate::clock::{Clock, Lots, Millis, instant};
+use crate::clock::{Clock, Lots, Millis, Pace, instant};
 use crate::faults::{ApiFault, CallbackFault, FaultMatch, Faults, RedeliverFault, Strike};
 use crate::gateway::{self, BillFiles, Books, Caller, Granted, LoginCodes, Refused, Route, Traffic};
 use crate::keyring::{Keyring, Merchant};
@@ -69,7 +69,7 @@ pub(crate) struct Office {
 impl Office {
     /// Goes on where the store says it was.
     pub(crate) fn open(keyring: Keyring, store: Store, kept: &Kept) -> Office {
-        let clock = Clock::ahead_by(kept.ahead);
+        let clock = Clock::going(kept.pace.unwrap_or_else(|| Pace::ahead_by(0)));
         let switches: Switches =
             kept.switches.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         let mut ledger = Ledger::restore(kept, clock.business());
@@ -418,12 +418,12 @@ impl Office {
     pub(crate) fn advance(&self, seconds: u64) -> Result<Commit, ControlError> {
         let too_far =
             || ControlError::new(400, "CLOCK_TOO_FAR", "business time may be ahead of the wall by ten years at most");
-        let ahead = self.clock.advance(seconds).ok_or_else(too_far)?;
+        let pace = self.clock.advance(seconds).ok_or_else(too_far)?;
         let switches = self.switches();
         let mut desk = self.desk();
         desk.ledger.settle_due(self.clock.business(), &mut |ledger, key, at| self.settle(ledger, key, &switches, at));
         let mut rows = desk.ledger.take_rows();
-        rows.push(Row::Ahead(ahead));
+        rows.push(Row::Pace(pace));
         let commit = desk.store.write(rows);
         drop(desk);
         self.bell.notify_one();
@@ -431,9 +431,29 @@ impl Office {
         Ok(commit)
     }
 
-    /// Records an attempt of the ladder.
-    pub(crate) fn end_attempt(&self, id: &str, attempt: Attempt, due: Millis) -> Commit {
-        let (_, commit) = self.change(|desk| desk.ledger.end_attempt(id, attempt, due));
+    /// Lets business time go this many times as fast as the wall's; 0 holds it.
+    pub(crate) fn set_rate(&self, rate: u32) -> Result<Commit, ControlError> {
+        let too_fast = || ControlError::new(400, "CLOCK_TOO_FAST", "rate is a whole number from 0 (held) to 3600");
+        let pace = self.clock.set_rate(rate).ok_or_else(too_fast)?;
+        let commit = self.desk().store.write(vec![Row::Pace(pace)]);
+        self.bell.notify_one();
+        self.tell(SandboxEvent::Clock);
+        Ok(commit)
+    }
+
+    /// Says where business time is when the sandbox ends.
+    pub(crate) fn end_clock(&self) -> Commit {
+        self.desk().store.write(vec![Row::Pace(self.clock.ended())])
+    }
+
+    /// Records an attempt of the ladder, and the one that a fault made besides.
+    pub(crate) fn end_attempt(&self, id: &str, attempt: Attempt, more: Option<Attempt>, due: Millis) -> Commit {
+        let ((), commit) = self.change(|desk| {
+            desk.ledger.end_attempt(id, attempt, due);
+            if let Some(again) = more {
+                desk.ledger.note_attempt(id, again);
+            }
+        });
         self.tell(SandboxEvent::Notification { id: id.to_owned() });
         commit
     }

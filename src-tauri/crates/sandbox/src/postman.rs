@@ -81,17 +81,12 @@ impl Postman {
                 deliveries.spawn(async move {
                     let (mut attempt, more) = postman.attempt(&office, &notice, fault).await;
                     attempt.at = at;
-                    let _ = office.end_attempt(&notice.id, attempt, at).wait().await;
-                    if let Some(again) = more {
-                        let _ = office.note_attempt(&notice.id, again).wait().await;
-                    }
+                    let _ = office.end_attempt(&notice.id, attempt, more, at).wait().await;
                     drop(hand);
                 });
             }
             while deliveries.try_join_next().is_some() {}
-            let wait = next.map_or(LONG, |at| {
-                Duration::from_millis(u64::try_from(at.saturating_sub(office.clock.business())).unwrap_or(0)).min(LONG)
-            });
+            let wait = next.and_then(|at| office.clock.until(at)).unwrap_or(LONG).min(LONG);
             tokio::select! {
                 () = office.bell.notified() => {}
                 () = tokio::time::sleep(wait) => {}
@@ -253,15 +248,17 @@ fn falsified(body: &str, key: &ApiV3Key, fault: Option<RedeliverFault>) -> Optio
     let (nonce, aad) = (text(resource, "nonce")?, text(resource, "associated_data")?);
     let plain = seal::open(key, nonce.as_bytes(), aad.as_bytes(), &text(resource, "ciphertext")?).ok()?;
     let mut content: Value = serde_json::from_slice(&plain).ok()?;
-    match fault {
-        Some(RedeliverFault::WrongAmount) => {
-            let total = content.pointer_mut("/amount/total")?;
-            *total = json!(total.as_i64()?.saturating_add(1));
-        }
-        Some(RedeliverFault::WrongAppid) if content.get("appid").is_none() => return None,
-        Some(RedeliverFault::WrongAppid) => *content.get_mut("appid")? = json!("wx0000000000000000"),
-        _ => *content.get_mut("mchid")? = json!("1900000000"),
-    }
+    // A combined order has its own names for the same things.
+    let (at, other) = match fault {
+        Some(RedeliverFault::WrongAmount) => (["/amount/total", "/sub_orders/0/amount/total_amount"], None),
+        Some(RedeliverFault::WrongAppid) => (["/appid", "/combine_appid"], Some("wx0000000000000000")),
+        _ => (["/mchid", "/combine_mchid"], Some("1900000000")),
+    };
+    let place = at.into_iter().find(|at| content.pointer(at).is_some()).and_then(|at| content.pointer_mut(at))?;
+    *place = match other {
+        Some(other) => json!(other),
+        None => json!(place.as_i64()?.saturating_add(1)),
+    };
     // Another text under the same key wants another nonce.
     let nonce = clock::seal_nonce();
     *resource.get_mut("ciphertext")? = json!(seal::seal(key, &nonce, aad.as_bytes(), content.to_string().as_bytes()));

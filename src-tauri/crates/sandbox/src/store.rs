@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use rusqlite::{Connection, TransactionBehavior, params};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::clock::Millis;
+use crate::clock::Pace;
 
 /// Writes that may wait. The door's connection limit keeps it far from full.
 const QUEUE: usize = 8_192;
@@ -34,8 +34,8 @@ pub(crate) enum Row {
     Forget { kind: Kind, key: String },
     /// No entry is any more.
     Clear,
-    /// How far business time is ahead.
-    Ahead(Millis),
+    /// How business time goes.
+    Pace(Pace),
     /// The switches, as JSON.
     Switches(String),
 }
@@ -45,7 +45,7 @@ pub(crate) enum Row {
 pub(crate) struct Kept {
     /// Entries in the order in which they were made.
     pub(crate) entries: Vec<(i64, u64, String)>,
-    pub(crate) ahead: Millis,
+    pub(crate) pace: Option<Pace>,
     pub(crate) switches: Option<String>,
 }
 
@@ -184,7 +184,9 @@ fn read(connection: &Connection) -> rusqlite::Result<Kept> {
     for row in rows {
         let (name, value) = row?;
         match name.as_str() {
-            "ahead" => kept.ahead = value.parse().unwrap_or(0),
+            "pace" => kept.pace = serde_json::from_str(&value).ok(),
+            // Before business time had a pace there was only this, in milliseconds.
+            "ahead" if kept.pace.is_none() => kept.pace = value.parse().ok().map(Pace::ahead_by),
             "switches" => kept.switches = Some(value),
             _ => {}
         }
@@ -230,7 +232,7 @@ fn commit(connection: &mut Connection, batch: &[Job]) -> rusqlite::Result<()> {
                 }
                 Row::Forget { kind, key } => forget.execute(params![*kind as i64, key])?,
                 Row::Clear => transaction.execute("DELETE FROM entries", [])?,
-                Row::Ahead(millis) => fact.execute(params!["ahead", millis.to_string()])?,
+                Row::Pace(pace) => fact.execute(params!["pace", serde_json::json!(pace).to_string()])?,
                 Row::Switches(json) => fact.execute(params!["switches", json])?,
             };
         }
@@ -253,7 +255,7 @@ mod tests {
         {
             let (store, kept) = Store::open(&path).unwrap();
             assert!(kept.entries.is_empty());
-            store.write(vec![put("b", 2, "{}"), put("a", 1, "1"), Row::Ahead(5)]).wait().await.unwrap();
+            store.write(vec![put("b", 2, "{}"), put("a", 1, "1"), Row::Pace(Pace::ahead_by(5))]).wait().await.unwrap();
             store
                 .write(vec![put("a", 1, "2"), Row::Forget { kind: Kind::Order, key: "b".into() }])
                 .wait()
@@ -263,7 +265,7 @@ mod tests {
         }
         let (store, kept) = Store::open(&path).unwrap();
         assert_eq!(kept.entries, [(1, 1, "2".to_owned())]);
-        assert_eq!(kept.ahead, 5);
+        assert!(kept.pace.is_some());
         store.write(vec![Row::Clear]).wait().await.unwrap();
         drop(store);
         assert!(Store::open(&path).unwrap().1.entries.is_empty());

@@ -167,9 +167,11 @@ pub struct ClockView {
     pub now: String,
     /// The wall's time, which signatures carry.
     pub wall: String,
-    /// How far business time is ahead.
-    #[specta(type = u32)]
+    /// How far business time is ahead; less than nothing after it was held.
+    #[specta(type = i32)]
     pub ahead_seconds: i64,
+    /// How many times as fast as the wall's it goes; 0: held.
+    pub rate: u32,
     /// When the next notification, refund or retry is due by itself; null: nothing waits.
     pub next_due: Option<String>,
 }
