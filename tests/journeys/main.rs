@@ -21,5 +21,7 @@ mod replay_sdk;
 mod replayed_callback;
 mod restart;
 mod rotated_certificate;
+mod sandbox_killed;
 mod sdks;
 mod several_appids;
+mod snippets;

@@ -2,6 +2,7 @@
 
 mod chaos;
 mod errors;
+mod hostile;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -233,6 +234,41 @@ async fn a_jump_over_the_whole_ladder_gives_up_after_sixteen_attempts() {
     bench.sandbox.advance(24 * 3_600 + 5 * 60).await.unwrap();
     let view = bench.attempts(16).await;
     assert_eq!((view.state.as_str(), view.next_attempt_at, view.attempts.len()), ("GAVE_UP", None, 16));
+    bench.sandbox.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_clock_is_held_and_hurried_and_what_waits_follows() {
+    let bench = Bench::new().await;
+    let mut shop = Shop::open();
+    shop.status.store(500, Ordering::SeqCst);
+    assert_eq!(bench.control("POST", "clock", &json!({ "rate": 0 })).await.1["rate"], 0);
+    bench.prepay("ORDER1", &shop.url(), &[]).await;
+    bench.pay("ORDER1").await;
+    opened(&shop.next().await).unwrap();
+    let view = bench.attempts(1).await;
+    let (_, held) = bench.control("GET", "clock", &Value::Null).await;
+    assert_eq!(held["next_due"], json!(view.next_attempt_at));
+    let signed_at = |request: &Request| request.header("Wechatpay-Timestamp").unwrap().parse::<i64>().unwrap();
+    // Held, it stands still even over a restart, and goes on only by jumps.
+    let bench = bench.restarted().await;
+    let (_, again) = bench.control("GET", "clock", &Value::Null).await;
+    assert_eq!((&again["now"], &again["rate"]), (&held["now"], &json!(0)));
+    bench.sandbox.advance(15).await.unwrap();
+    opened(&shop.next().await).unwrap();
+    bench.attempts(2).await;
+    // Hurried, the next step comes by itself; its signature is of the wall's time.
+    assert_eq!(bench.control("POST", "clock", &json!({ "rate": 3600 })).await.1["rate"], 3_600);
+    let came = shop.next().await;
+    assert!((signed_at(&came) - Clock::wall().as_second()).abs() < 60);
+    opened(&came).unwrap();
+    let (_, hurried) = bench.control("GET", "clock", &Value::Null).await;
+    assert_ne!(hurried["now"], again["now"]);
+    for (body, status) in
+        [(json!({ "rate": 3601 }), 400), (json!({ "rate": -1 }), 400), (json!({}), 400), (json!({ "rate": 1 }), 200)]
+    {
+        assert_eq!(bench.control("POST", "clock", &body).await.0, status, "{body}");
+    }
     bench.sandbox.stop().await;
 }
 
