@@ -20,7 +20,7 @@ fn missing(language: &str) -> Option<String> {
         "Python" => &[("python3", "--version")],
         "Go" => &[("go", "version")],
         "PHP" => &[("php", "--version")],
-        "Java" => &[("javac", "--version"), ("keytool", "-version")],
+        "Java" => &[("javac", "--version"), ("keytool", "-help")],
         other => panic!("{other}: which program does it need?"),
     };
     if let Some((program, _)) = needs.iter().find(|(program, ask)| version(program, ask).is_none()) {

@@ -354,6 +354,8 @@ export function fake(options: FakeOptions = {}): FakeBackend {
     sandboxNotifications: async () =>
       data.callbacks
         .filter((c) => c.verdict === 'applied' || c.verdict === 'failed')
+        // one notification, however often it was delivered
+        .filter((c, i, all) => all.findIndex((other) => (other.notification_id ?? other.id) === (c.notification_id ?? c.id)) === i)
         .slice(0, 20)
         .map(
           (c, i): NotificationView => ({
