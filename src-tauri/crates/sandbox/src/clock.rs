@@ -47,7 +47,7 @@ impl Pace {
         at.min(wall.saturating_add(MOST_AHEAD)).max(self.business)
     }
 
-    fn from_now(self) -> Pace {
+    fn rebased(self) -> Pace {
         let wall = Clock::wall().as_millisecond();
         Pace { wall, business: self.at(wall), rate: self.rate, ended: false }
     }
@@ -62,7 +62,7 @@ pub(crate) struct Clock {
 impl Clock {
     /// A clock that goes on as it went.
     pub(crate) fn going(pace: Pace) -> Self {
-        Clock { pace: Mutex::new(pace.from_now()) }
+        Clock { pace: Mutex::new(pace.rebased()) }
     }
 
     fn pace(&self) -> MutexGuard<'_, Pace> {
@@ -104,7 +104,7 @@ impl Clock {
     pub(crate) fn advance(&self, seconds: u64) -> Option<Pace> {
         let step = i64::try_from(seconds).ok()?.checked_mul(1_000)?;
         let mut pace = self.pace();
-        let now = pace.from_now();
+        let now = pace.rebased();
         let business = now.business.checked_add(step).filter(|at| at.saturating_sub(now.wall) <= MOST_AHEAD)?;
         *pace = Pace { business, ..now };
         Some(*pace)
@@ -113,13 +113,13 @@ impl Clock {
     /// Lets business time go this many times as fast as the wall's; `None` if that is too fast.
     pub(crate) fn set_rate(&self, rate: u32) -> Option<Pace> {
         let mut pace = self.pace();
-        *pace = Pace { rate: Some(rate).filter(|rate| *rate <= FASTEST)?, ..pace.from_now() };
+        *pace = Pace { rate: Some(rate).filter(|rate| *rate <= FASTEST)?, ..pace.rebased() };
         Some(*pace)
     }
 
     /// Where it ends for now.
     pub(crate) fn ended(&self) -> Pace {
-        Pace { ended: true, ..self.pace().from_now() }
+        Pace { ended: true, ..self.pace().rebased() }
     }
 }
 
