@@ -507,9 +507,10 @@ async fn changed_bits_change_nothing() {
 async fn row_29_a_flood_of_garbage_stays_small() {
     let mut field = Field::open("http://127.0.0.1:9").await;
     let shop = field.shop.clone();
-    let body = Arc::new(shop.paid("flood", "NOBODY000001").body);
-    let flood = |count: usize| {
-        let (shop, body, place) = (shop.clone(), body.clone(), field.place.clone());
+    let plain = Arc::new(shop.paid("flood", "NOBODY000001").body);
+    let large = Arc::new(vec![b'x'; 60_000]);
+    let flood = |count: usize, body: Arc<Vec<u8>>| {
+        let (shop, place) = (shop.clone(), field.place.clone());
         async move {
             let mut sending = tokio::task::JoinSet::new();
             for _ in 0..count {
@@ -529,7 +530,9 @@ async fn row_29_a_flood_of_garbage_stays_small() {
     // the quarantine is full after 1,000; what comes then takes the place of what was there
     let before = bytes(&shop.data());
     let refusals = size(3_000, 1_000_000);
-    flood(refusals).await;
+    // and a few large ones must not make it large
+    flood(refusals / 20, large).await;
+    flood(refusals, plain).await;
     field.good("the flood").await;
     assert_eq!(field.listener.signal("TERM").code(), Some(0));
     let grown = bytes(&shop.data()).saturating_sub(before);

@@ -198,14 +198,14 @@ pub fn after_cut(
     dice: &mut Dice,
 ) -> BTreeMap<String, Vec<u8>> {
     let path = |name: &str| folder.join(name).to_str().expect("UTF-8").to_owned();
-    let synced_after = |file: &str, ended: usize| {
-        disk == Disk::Honest
-            && all.iter().any(|done| {
-                matches!(&done.what, What::Sync { file: synced } if synced == file)
-                    && done.began > ended
-                    && done.ended < cut
-            })
-    };
+    let mut syncs: HashMap<&str, usize> = HashMap::new();
+    for done in all.iter().filter(|done| disk == Disk::Honest && done.ended < cut) {
+        if let What::Sync { file } = &done.what {
+            syncs.insert(file, done.began);
+        }
+    }
+    // the last of a file's syncs that had ended at the cut: what had ended when it began is on the disk
+    let synced_after = |file: &str, ended: usize| syncs.get(file).is_some_and(|began| *began > ended);
     let mut image = before.clone();
     for name in ["guitai.db", "guitai.db-wal"] {
         let file = path(name);

@@ -10,6 +10,10 @@ use wechatpay::time::Timestamp;
 
 /// Rejected deliveries that are kept; older ones go.
 pub(crate) const QUARANTINE: i64 = 1_000;
+/// Bytes of what came that are kept of them, so that a flood of large ones stays small too; the newest is kept in any case.
+const QUARANTINE_BYTES: i64 = 2 * 1024 * 1024;
+/// Nobody needs to add up for one of this size: a thousand have 3 MiB. A real notification has 2 KiB.
+const SMALL: usize = 3 * 1024;
 
 /// A delivery as lists show it.
 #[derive(Debug, Clone)]
@@ -242,6 +246,18 @@ impl Tx<'_> {
                         SELECT id FROM callbacks WHERE verdict = 'rejected' ORDER BY id DESC LIMIT -1 OFFSET ?1)",
                 )?
                 .execute([QUARANTINE])?;
+            let came = |(name, value): &(String, String)| name.len().saturating_add(value.len());
+            if raw.headers.iter().map(came).fold(raw.body.len(), usize::saturating_add) > SMALL {
+                self.conn
+                    .prepare_cached(
+                        "DELETE FROM callbacks WHERE verdict = 'rejected' AND id <= (
+                            SELECT max(id) FROM (
+                              SELECT id, sum(length(body) + length(headers)) OVER (ORDER BY id DESC) AS bytes
+                              FROM callbacks JOIN callback_raw USING (id) WHERE verdict = 'rejected')
+                            WHERE bytes > ?1) AND id < ?2",
+                    )?
+                    .execute([QUARANTINE_BYTES, id])?;
+            }
         }
         Ok(id)
     }

@@ -324,6 +324,22 @@ async fn the_quarantine_keeps_the_newest_thousand() {
         })
         .await
         .expect("reads");
+    // large ones are bounded by their bytes; the newest stays whatever it has
+    store
+        .write(move |tx| {
+            for second in 2_000..2_100 {
+                let (row, mut raw) = keep(Verdict::Rejected, second);
+                raw.body = vec![b'x'; 60_000];
+                tx.callback_insert(&row, &raw, &[], None)?;
+            }
+            Ok::<_, StoreError>(())
+        })
+        .await
+        .expect("writes");
+    let query = CallbackQuery { mchid: MCHID.to_owned(), limit: 2_000, ..CallbackQuery::default() };
+    let (rows, _) = store.read(move |view| view.callbacks(&query)).await.expect("reads");
+    assert_eq!(rows.iter().filter(|row| row.verdict == Verdict::Rejected).count(), 34, "2 MiB of 60,000 bytes each");
+    assert_eq!(rows.first().map(|row| row.received_at), Some(at(2_099)));
 }
 
 /// Random histories by a seeded generator: the kept sums are the sums over all rows.
