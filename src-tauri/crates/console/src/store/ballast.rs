@@ -1,5 +1,5 @@
 //! 16 MiB that lie beside the store for the day on which the disk is full. The first commit that finds no room gives
-//! them back and is tried again, so that some thousand callbacks more can be kept while somebody makes room; once there
+//! them back and is tried again, so that some hundred callbacks more can be kept while somebody makes room; once there
 //! is plenty again they are taken anew.
 
 use std::fs::File;
