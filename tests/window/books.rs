@@ -13,7 +13,7 @@ impl Window {
     }
 
     /// A date field takes no typing that is the same in every language.
-    async fn set_date(&self, testid: &str, date: &str) {
+    pub async fn set_date(&self, testid: &str, date: &str) {
         self.find(testid).await;
         let script = format!(
             "const it = document.querySelector('[data-testid={testid}]'); it.value = '{date}'; \

@@ -93,6 +93,16 @@ export const commands = {
 	merchantUse: (name: string) => typedError<Merchant, Problem>(__TAURI_INVOKE("merchant_use", { name })),
 	/**  Where the key is that seals the merchants' keys. */
 	vaultStatus: () => typedError<VaultStatus, Problem>(__TAURI_INVOKE("vault_status")),
+	/**  Closes all the orders, which none may have paid. */
+	combineClose: (m: string | null, number: string) => typedError<Combined, Problem>(__TAURI_INVOKE("combine_close", { m, number })),
+	/**  Puts orders behind one payment; nothing is sent to WeChat Pay yet. */
+	combineCreate: (m: string | null, input: CombineInput) => typedError<Combined, Problem>(__TAURI_INVOKE("combine_create", { m, input })),
+	/**  Asks WeChat Pay to take all the orders at once. */
+	combinePrepay: (m: string | null, number: string, via: Via) => typedError<Combined, Problem>(__TAURI_INVOKE("combine_prepay", { m, number, via })),
+	/**  Asks WeChat Pay what became of the whole. */
+	combineQuery: (m: string | null, number: string) => typedError<Combined, Problem>(__TAURI_INVOKE("combine_query", { m, number })),
+	/**  One combined order with its orders. */
+	combineShow: (m: string | null, number: string) => typedError<Combined, Problem>(__TAURI_INVOKE("combine_show", { m, number })),
 	/**  Closes an unpaid order. */
 	orderClose: (m: string | null, outTradeNo: string) => typedError<Order, Problem>(__TAURI_INVOKE("order_close", { m, outTradeNo })),
 	/**  Makes an order; nothing is sent to WeChat Pay yet. */
@@ -1645,6 +1655,33 @@ export type OrderFilter = {
 	limit?: number,
 	/**  `next` of the page before, under the same filters and sorting. */
 	after?: string | null,
+};
+
+/**  What a new combined order is made from. */
+export type CombineInput = {
+	orders: string[],
+	combine_out_trade_no: string | null,
+	openid: string | null,
+	notify_url: string | null,
+	fields: Value | null,
+};
+
+export type Combined = {
+	combine_out_trade_no: string,
+	combine_mchid: string,
+	combine_appid: string,
+	merchant: string,
+	amount: Amount,
+	via?: Via | null,
+	prepay_id?: string | null,
+	code_url?: string | null,
+	h5_url?: string | null,
+	url_expires_at?: string | null,
+	notify_url?: string | null,
+	fields?: Value | null,
+	outcome_unknown: boolean,
+	created_at: string,
+	sub_orders: Order[],
 };
 
 /**  A new order. */
