@@ -28,7 +28,8 @@ impl Trade {
         let _ = elsewhere.json(&[&add[..], &["--data-dir", &data]].concat());
         let _ = elsewhere.json(&["merchant", "use", "shop", "--data-dir", &data]);
         let window = Window::open_in(system, folder).await;
-        window.text_when("merchant-menu", |text| text.contains("shop")).await;
+        let whose = "return document.querySelector('[data-testid=merchant-menu]').textContent.trim()";
+        assert_eq!(window.script(whose).await, "shop");
         let today = wechatpay::time::beijing_date(jiff::Timestamp::now());
         Trade { window, sandbox, elsewhere, today }
     }
