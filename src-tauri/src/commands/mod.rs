@@ -42,6 +42,7 @@ pub fn builder() -> Builder<tauri::Wry> {
             callbacks::callback_lanes,
             callbacks::callback_list,
             callbacks::callback_show,
+            certify::certify_past,
             certify::certify_save,
             certify::certify_start,
             certify::certify_state,

@@ -19,6 +19,7 @@ pub const COMMANDS: &[&str] = &[
     "callback_list",
     "callback_replays",
     "callback_show",
+    "certify_past",
     "certify_save",
     "certify_start",
     "certify_state",

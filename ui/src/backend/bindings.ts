@@ -37,6 +37,8 @@ export const commands = {
 	certifySave: (kind: ReportKind) => typedError<string, Problem>(__TAURI_INVOKE("certify_save", { kind })),
 	/**  Starts an examination; one at a time. Commands that it should run are asked about outside the page. */
 	certifyStart: (input: CertifyInput) => typedError<null, Problem>(__TAURI_INVOKE("certify_start", { input })),
+	/**  The examinations of before, newest first. */
+	certifyPast: () => typedError<CertifyPast[], Problem>(__TAURI_INVOKE("certify_past")),
 	/**  Where it stands: at once for a reader that hasn't seen `seen`, else when something changes. */
 	certifyState: (seen: number | null) => typedError<CertifyState, Problem>(__TAURI_INVOKE("certify_state", { seen })),
 	/**  Ends it; what was found so far stays. */
@@ -674,6 +676,16 @@ export type CertifyInput = {
 	probe?: string | null,
 	/**  How long a lost callback may stay unnoticed; seconds. */
 	lost_wait?: number | null,
+};
+
+/**  An examination of before. */
+export type CertifyPast = {
+	at: string,
+	url: string,
+	passed: number,
+	failed: number,
+	warned: number,
+	skipped: number,
 };
 
 /**  Where the examination stands. */

@@ -138,6 +138,7 @@ export const en: typeof zh = {
     clock: 'Clock',
     clockGood: (ms) => `${ms} off`,
     clockBad: (ms) => `${ms} off: signatures will be refused; set the system time`,
+    moved: 'Its port was taken by another program; it listens at the address above.',
     clockUnknown: 'Known after the first request',
     certificate: 'Platform certificate',
     certificateUntil: (date, days) => `Valid until ${date}, ${s(days, 'day')} left`,

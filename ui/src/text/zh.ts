@@ -136,6 +136,7 @@ export const zh = {
     clock: '时钟',
     clockGood: (ms: string) => `偏差 ${ms}`,
     clockBad: (ms: string) => `偏差 ${ms}：签名会被拒绝，请校准系统时间`,
+    moved: '它的端口已被占用，改在上面的地址监听。',
     clockUnknown: '第一次请求后可知',
     certificate: '平台证书',
     certificateUntil: (date: string, days: number) => `有效至 ${date}，还有 ${n(days)} 天`,
