@@ -148,6 +148,16 @@ async fn shots() {
         window.click("bulk-unmark").await;
         window.click("clear-filters").await;
         window.click("open-filters").await;
+        for (amount, description) in [("12.50", "咖啡"), ("8", "面包")] {
+            window.make_order(amount, description).await;
+        }
+        for key in ["x", "j", "x"] {
+            window.press(key).await;
+        }
+        window.click("bulk-combine").await;
+        window.find("combined-qr").await;
+        shot("combined").await;
+        window.click("combined-done").await;
         window.make_order("66", "给顾客扫的码").await;
         window.click("prepay-native").await;
         window.find("qr").await;

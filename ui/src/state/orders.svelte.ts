@@ -38,6 +38,9 @@ export const STATES = ['CREATED', 'NOTPAY', 'USERPAYING', 'SUCCESS', 'REFUND', '
 export const refundedOf = (refunds: Refund[]): number =>
   refunds.filter((refund) => refund.status !== 'CLOSED' && refund.status !== 'REFUSED').reduce((sum, refund) => sum + refund.amount.refund, 0);
 
+/** A refund's status in words: its success is not that of a payment. */
+export const refundWord = (status: string): string => words.of(words.t.state, status === 'SUCCESS' ? 'refundSUCCESS' : status);
+
 /** A refund of the same amount that counts. */
 export const twinOf = (refunds: Refund[], fen: number): Refund | undefined =>
   refunds.find((refund) => refund.amount.refund === fen && refund.status !== 'CLOSED' && refund.status !== 'REFUSED');
@@ -326,7 +329,7 @@ export class Orders implements Hearer {
     // one under a number of its own can't be refunded twice, whatever is pressed; a new one can
     const twin = input.out_refund_no ? undefined : twinOf(open.refunds, fen);
     if (twin) {
-      const text = words.t.books.refundTwin(twin.out_refund_no, words.of(words.t.state, twin.status));
+      const text = words.t.books.refundTwin(twin.out_refund_no, refundWord(twin.status));
       if (!(await this.desk.ask({ title: words.t.books.refundTwinTitle, text, amount, yes: t.refundGo(amount), danger: true }))) return;
     } else if (!this.desk.pretend) {
       if (!(await this.desk.ask({ title: t.refundTitle, text: t.refundLive, amount, yes: t.refundGo(amount), danger: true }))) return;

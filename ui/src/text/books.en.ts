@@ -27,7 +27,7 @@ export const books: typeof source = {
   refunds: 'Refunds',
   fee: 'Fees',
   net: 'Net',
-  cause: 'Likely cause',
+  cause: 'Likely cause:',
   open: 'Open order',
   kinds: {
     missing_here: 'Payment missing here',

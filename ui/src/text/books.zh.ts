@@ -25,7 +25,7 @@ export const books = {
   refunds: '退款',
   fee: '手续费',
   net: '净额',
-  cause: '可能的原因',
+  cause: '可能的原因：',
   open: '打开订单',
   kinds: {
     missing_here: '本地没有这笔付款',
