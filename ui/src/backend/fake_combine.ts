@@ -14,7 +14,7 @@ export function combineCommands(orders: () => Order[], now: () => string): Combi
   };
   return {
     combineCreate: async (m, input) => {
-      const sub_orders = orders().filter((order) => input.orders.includes(order.out_trade_no));
+      const sub_orders = orders().filter((order) => (input.orders ?? []).includes(order.out_trade_no));
       const [first] = sub_orders;
       const total = sub_orders.reduce((sum, order) => sum + order.amount.total, 0);
       const combine_out_trade_no = `GC2026112400${kept.size + 10}`;
