@@ -78,6 +78,48 @@ pub struct CertifyCompared {
     pub worse: Vec<String>,
 }
 
+/// An examination of before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, specta::Type)]
+pub struct CertifyPast {
+    /// Its end; Beijing time.
+    pub at: String,
+    /// What was examined.
+    pub url: String,
+    /// Cases.
+    pub passed: u32,
+    /// Cases.
+    pub failed: u32,
+    /// Cases.
+    pub warned: u32,
+    /// Cases.
+    pub skipped: u32,
+}
+
+/// The newest 50 examinations, newest first.
+///
+/// # Errors
+/// `CERTIFY_HISTORY_UNREADABLE`.
+pub fn past(data_dir: &Path) -> Result<Vec<CertifyPast>, Problem> {
+    let runs = guitai_certify::history::past(data_dir).map_err(|error| {
+        let why = error.to_string();
+        let (what, next) = (
+            ("读不出以前的体检", "The earlier examinations can't be read"),
+            ("检查数据目录的权限", "Check the rights of the data folder"),
+        );
+        problem("CERTIFY_HISTORY_UNREADABLE", what, Some((&why, &why)), next)
+    })?;
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let shown = |run: guitai_certify::history::Past| CertifyPast {
+        at: run.at,
+        url: run.url,
+        passed: count(run.passed),
+        failed: count(run.failed),
+        warned: count(run.warned),
+        skipped: count(run.skipped),
+    };
+    Ok(runs.into_iter().take(50).map(shown).collect())
+}
+
 /// Where the examination stands.
 #[derive(Debug, Clone, Default, Serialize, specta::Type)]
 pub struct CertifyState {

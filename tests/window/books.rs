@@ -13,7 +13,7 @@ impl Window {
     }
 
     /// A date field takes no typing that is the same in every language.
-    async fn set_date(&self, testid: &str, date: &str) {
+    pub async fn set_date(&self, testid: &str, date: &str) {
         self.find(testid).await;
         let script = format!(
             "const it = document.querySelector('[data-testid={testid}]'); it.value = '{date}'; \
@@ -32,6 +32,22 @@ async fn what_a_restore_lost_is_found_by_the_bill() {
     window.find("backup-row").await;
     window.take("8", "8.00").await;
     assert_eq!(window.attributes("order-row", "data-id").await.len(), 2);
+
+    // one that is cut is refused, and the store stays as it was
+    let backups = std::fs::read_dir(window.data_dir().join("backups/daily")).expect("backups/daily");
+    let files = backups
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|file| file.extension().is_some_and(|it| it == "db"));
+    let backup = files.max_by_key(|file| file.metadata().and_then(|it| it.modified()).ok()).expect("a backup");
+    let whole = std::fs::read(&backup).expect("bytes");
+    std::fs::write(&backup, &whole[..20_000]).expect("cut");
+    window.click("nav-settings").await;
+    window.click("backup-restore").await;
+    window.click("question-yes").await;
+    window.text_when("backup-problem", |text| text.contains("BACKUP_UNUSABLE")).await;
+    window.click("nav-orders").await;
+    assert_eq!(window.attributes("order-row", "data-id").await.len(), 2, "nothing was lost");
+    std::fs::write(&backup, whole).expect("whole again");
 
     window.click("nav-settings").await;
     window.click("backup-restore").await;

@@ -68,7 +68,8 @@ impl Window {
         Self::open_in(system, folder).await
     }
 
-    async fn open_in(system: System, folder: TempDir) -> Window {
+    /// Opens the window on the data folder `data` in this folder, which may have merchants and orders already.
+    pub async fn open_in(system: System, folder: TempDir) -> Window {
         let (bus, address) = start_bus();
         let (driver, url) = start_driver(system, folder.path(), &address);
         let processes = Processes { driver, bus };
@@ -326,6 +327,8 @@ fn start_driver(system: System, home: &Path, bus: &str) -> (Child, String) {
             },
         )
         .env("HOME", home)
+        // programs that a test puts in the way of the system's
+        .env("PATH", format!("{}/bin:{}", home.display(), std::env::var("PATH").unwrap_or_default()))
         .env("DBUS_SESSION_BUS_ADDRESS", bus)
         .process_group(0)
         .stdin(Stdio::null())

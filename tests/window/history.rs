@@ -82,6 +82,21 @@ async fn a_history_is_drawn_in_lanes_and_two_deliveries_side_by_side() {
     assert!(paths.iter().any(|path| path == "verdict"), "{paths:?}");
     assert!(!paths.iter().any(|path| path == "wechatpay-signature-type"), "equal ones are folded: {paths:?}");
 
+    window.click("compare-close").await;
+    window.press_escape().await;
+
+    // chosen by hand, to be sent again together
+    window.click("callback-row").await;
+    for key in ["x", "j", "x"] {
+        window.press(key).await;
+    }
+    window.attribute_when("callback-picked", "data-count", "2").await;
+    window.click("callback-replay-picked").await;
+    window.fill("replay-to", "http://127.0.0.1:9/notify").await;
+    window.text_when("replay-forecast", |text| text.contains('2')).await;
+    window.click("replay-close").await;
+    window.click("callback-unpick").await;
+
     window.click("view-causes").await;
     window.find("callback-cause").await;
     window.close().await;

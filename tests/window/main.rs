@@ -12,5 +12,7 @@ mod health;
 mod history;
 mod locked_in;
 mod payment;
+mod reconcile;
 mod replay;
 mod shots;
+mod voice;

@@ -2,7 +2,7 @@
 //! down; the cases are `guitai_certify`'s.
 
 use crate::confirm::confirm_commands;
-use crate::examination::{CertifyInput, CertifyState, Examination, ReportKind};
+use crate::examination::{CertifyInput, CertifyPast, CertifyState, Examination, ReportKind};
 use crate::host::Host;
 use guitai_console::wire::Problem;
 use tauri::{AppHandle, State};
@@ -19,6 +19,13 @@ pub async fn certify_start(
     confirm_commands(&app, &[input.create_order.as_deref(), input.probe.as_deref()]).await?;
     let sandbox = host.sandbox().await?;
     examination.start(&sandbox.ready_line(), input, &host.data_dir()?)
+}
+
+/// The examinations of before, newest first.
+#[tauri::command]
+#[specta::specta]
+pub async fn certify_past(host: State<'_, Host>) -> Result<Vec<CertifyPast>, Problem> {
+    crate::examination::past(&host.data_dir()?)
 }
 
 /// Ends it; what was found so far stays.

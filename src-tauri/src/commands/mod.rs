@@ -7,6 +7,7 @@ pub mod app;
 pub mod bills;
 pub mod callbacks;
 pub mod certify;
+pub mod combine;
 pub mod exchanges;
 pub mod forward;
 pub mod lab;
@@ -41,10 +42,16 @@ pub fn builder() -> Builder<tauri::Wry> {
             callbacks::callback_lanes,
             callbacks::callback_list,
             callbacks::callback_show,
+            certify::certify_past,
             certify::certify_save,
             certify::certify_start,
             certify::certify_state,
             certify::certify_stop,
+            combine::combine_close,
+            combine::combine_create,
+            combine::combine_prepay,
+            combine::combine_query,
+            combine::combine_show,
             exchanges::exchange_list,
             exchanges::exchange_show,
             forward::forward_list,

@@ -33,6 +33,8 @@ export const commands = {
 	callbackList: (m: string | null, filter: CallbackFilter) => typedError<Page<Callback>, Problem>(__TAURI_INVOKE("callback_list", { m, filter })),
 	/**  A delivery with all that was received, checked and found. */
 	callbackShow: (id: string) => typedError<CallbackDossier, Problem>(__TAURI_INVOKE("callback_show", { id })),
+	/**  The examinations of before, newest first. */
+	certifyPast: () => typedError<CertifyPast[], Problem>(__TAURI_INVOKE("certify_past")),
 	/**  Writes the score card into `reports/` of the data folder and says where it is. */
 	certifySave: (kind: ReportKind) => typedError<string, Problem>(__TAURI_INVOKE("certify_save", { kind })),
 	/**  Starts an examination; one at a time. Commands that it should run are asked about outside the page. */
@@ -41,6 +43,16 @@ export const commands = {
 	certifyState: (seen: number | null) => typedError<CertifyState, Problem>(__TAURI_INVOKE("certify_state", { seen })),
 	/**  Ends it; what was found so far stays. */
 	certifyStop: () => typedError<null, Problem>(__TAURI_INVOKE("certify_stop")),
+	/**  Closes all the orders, which none may have paid. */
+	combineClose: (m: string | null, number: string) => typedError<Combined, Problem>(__TAURI_INVOKE("combine_close", { m, number })),
+	/**  Puts orders behind one payment; nothing is sent to WeChat Pay yet. */
+	combineCreate: (m: string | null, input: CombineInput) => typedError<Combined, Problem>(__TAURI_INVOKE("combine_create", { m, input })),
+	/**  Asks WeChat Pay to take all the orders at once. */
+	combinePrepay: (m: string | null, number: string, via: Via) => typedError<Combined, Problem>(__TAURI_INVOKE("combine_prepay", { m, number, via })),
+	/**  Asks WeChat Pay what became of the whole. */
+	combineQuery: (m: string | null, number: string) => typedError<Combined, Problem>(__TAURI_INVOKE("combine_query", { m, number })),
+	/**  One combined order with its orders. */
+	combineShow: (m: string | null, number: string) => typedError<Combined, Problem>(__TAURI_INVOKE("combine_show", { m, number })),
 	/**  A page of calls, newest first. */
 	exchangeList: (m: string | null, limit: number, after: string | null) => typedError<Page<ExchangeSummary>, Problem>(__TAURI_INVOKE("exchange_list", { m, limit, after })),
 	/**  A call with both sides as they were sent, and the texts that were signed. */
@@ -666,6 +678,22 @@ export type CertifyInput = {
 	lost_wait?: number | null,
 };
 
+/**  An examination of before. */
+export type CertifyPast = {
+	/**  Its end; Beijing time. */
+	at: string,
+	/**  What was examined. */
+	url: string,
+	/**  Cases. */
+	passed: number,
+	/**  Cases. */
+	failed: number,
+	/**  Cases. */
+	warned: number,
+	/**  Cases. */
+	skipped: number,
+};
+
 /**  Where the examination stands. */
 export type CertifyState = {
 	/**  Counts up with each change. */
@@ -727,6 +755,54 @@ export type ClockView = {
 	rate: number,
 	/**  When the next notification, refund or retry is due by itself; null: nothing waits. */
 	next_due: string | null,
+};
+
+/**  A new combined order: several orders behind one payment. */
+export type CombineInput = {
+	/**  `out_trade_no` of 2 to 10 orders of one appid, made here and not sent yet. */
+	orders?: string[],
+	/**  The number of the whole; made up when left out. */
+	combine_out_trade_no?: string | null,
+	/**  Who pays; the first order's when left out. */
+	openid?: string | null,
+	/**  The first order's when left out. */
+	notify_url?: string | null,
+	/**  `scene_info` and `time_expire` of the whole, under WeChat Pay's names. */
+	fields?: Value | null,
+};
+
+/**  A combined order with its orders, which are paid together or not at all. */
+export type Combined = {
+	/**  The number of the whole. */
+	combine_out_trade_no: string,
+	/**  Merchant number. */
+	combine_mchid: string,
+	/**  App. */
+	combine_appid: string,
+	/**  Profile name. */
+	merchant: string,
+	/**  The sum of all. */
+	amount: Amount,
+	/**  The product of the last prepay. */
+	via?: Via | null,
+	/**  JSAPI and App. */
+	prepay_id?: string | null,
+	/**  Native. */
+	code_url?: string | null,
+	/**  H5. */
+	h5_url?: string | null,
+	/**  Until when they can be used. */
+	url_expires_at?: string | null,
+	/**  Where the notification goes. */
+	notify_url?: string | null,
+	/**  Its own optional fields. */
+	fields?: Value | null,
+	/**  The outcome of the last call is unknown. */
+	outcome_unknown: boolean,
+	/**  When it was made here. */
+	created_at: string,
+	/**  In the order in which they were made, each with its own state. */
+	sub_orders: Order[],
 };
 
 /**  Commits of the store by this process. */

@@ -5,6 +5,7 @@ import type { ApiFault, AppState, Callback, CallbackFault, CallbackLane, Day, Do
 import { DUE } from '../format/ladder';
 import { Refused, type Backend, type Commands } from './call';
 import { bookCommands } from './fake_books';
+import { combineCommands } from './fake_combine';
 import { healthCommands } from './fake_health';
 import { base64Of, fakeHistory } from './fake_history';
 import { labCommands } from './fake_lab';
@@ -250,6 +251,7 @@ export function fake(options: FakeOptions = {}): FakeBackend {
       emit({ kind: 'order_changed', merchant: row.merchant, out_trade_no, state: row.state });
       return row;
     },
+    ...combineCommands(() => data.orders, now),
     orderLook: async (m, filter) => page(matching(m, filter), (row) => row.out_trade_no, filter.limit ?? 50, filter.after ?? null),
     orderTotals: async (m, filter) => {
       const rows = matching(m, filter);

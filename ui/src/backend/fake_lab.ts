@@ -4,7 +4,7 @@ import type { CertifyCase, CertifyState, Finding, KeyEntry, RehearsedStep, TextV
 import type { Commands } from './call';
 import { MCHID, PLATFORM_SERIAL, SERIAL } from './fake_data';
 
-type LabCommands = Pick<Commands, 'doctorRequest' | 'doctorNotification' | 'doctorPayParams' | 'keyRegister' | 'merchantRehearse' | 'exchangeFind' | 'verifyText' | 'certifyStart' | 'certifyStop' | 'certifyState' | 'certifySave'>;
+type LabCommands = Pick<Commands, 'doctorRequest' | 'doctorNotification' | 'doctorPayParams' | 'keyRegister' | 'merchantRehearse' | 'exchangeFind' | 'verifyText' | 'certifyStart' | 'certifyStop' | 'certifyState' | 'certifyPast' | 'certifySave'>;
 
 const FINGERPRINT = '5A:1F:09:C3:77:E0:42:9B:D8:61:3E:AF:10:2C:94:7D:55:B8:E6:03:F1:8A:29:C0:6D:74:1B:EE:98:42:A7:30';
 
@@ -83,6 +83,7 @@ export function labCommands(): LabCommands {
       );
       return null;
     },
+    certifyPast: async () => [{ at: '2026-11-24 10:15:00', url: 'http://127.0.0.1:8080/notify', passed: 24, failed: 2, warned: 1, skipped: 3 }],
     certifyStop: async () => {
       change({ running: false });
       return null;

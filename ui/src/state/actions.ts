@@ -74,6 +74,8 @@ export function actions(desk: Desk): Action[] {
     show('list', callbacks.shown === 'list' ? undefined : 'v');
     show('lanes', callbacks.shown === 'list' ? 'v' : undefined);
     show('causes');
+    if (callbacks.selected !== null && callbacks.shown === 'list') list.push({ id: 'callback-pick', group: 'list', name: t.orders.mark, key: 'x', run: () => callbacks.selected && callbacks.picks.toggle(callbacks.selected) });
+    if (callbacks.picks.size > 0) list.push({ id: 'callback-replay-picked', group: 'list', name: t.replay.picked(callbacks.picks.size), run: () => callbacks.replayPicked() });
     if (callbacks.selected !== null) list.push({ id: 'callback-mark', group: 'list', name: callbacks.marked === callbacks.selected ? h.compare.unmark : h.compare.mark, key: 'm', run: () => callbacks.mark() });
     if (callbacks.marked !== null && callbacks.selected !== null && callbacks.marked !== callbacks.selected) list.push({ id: 'callback-compare', group: 'list', name: h.compare.with(callbacks.marked), key: 'c', run: () => void callbacks.compare() });
   }
@@ -107,8 +109,8 @@ export function pressed(desk: Desk, event: KeyboardEvent): void {
     return;
   }
   if (desk.paletteOpen || desk.keysOpen || desk.question || desk.menu) return;
-  // The QR code across the counter has its own keys; whoever stands there can't be asked twice.
-  if (desk.orders.across) return;
+  // A dialog has its own keys; nothing that lies under it is meant.
+  if (desk.orders.across || document.querySelector('dialog[open]')) return;
   if (event.key === 'Escape') {
     escape(desk, event);
     return;
@@ -153,6 +155,7 @@ function escape(desk: Desk, event: KeyboardEvent): void {
   else if (view.screen === 'orders' && orders.marks.size > 0) orders.marks.clear();
   else if (view.screen === 'orders' && orders.filtering) orders.filtering = false;
   else if (view.screen === 'orders') orders.leave();
+  else if (view.screen === 'callbacks' && callbacks.picks.size > 0) callbacks.picks.clear();
   else if (view.screen === 'callbacks') callbacks.leave();
   else if (view.screen === 'signatures') exchanges.leave();
   else return;

@@ -4,6 +4,7 @@ import type { Callback, CallbackCause, CallbackDossier, CallbackFilter, Callback
 import { words } from '../text/words.svelte';
 import type { Desk, Hearer } from './desk.svelte';
 import { Feed } from './feed.svelte';
+import { Marks } from './marks.svelte';
 import { Task } from './task.svelte';
 
 export const VERDICTS: Verdict[] = ['applied', 'duplicate', 'held', 'rejected', 'failed'];
@@ -47,6 +48,8 @@ export class Callbacks implements Hearer {
   showing = new Task();
   acting = new Task();
   exporting = new Task();
+  /** Chosen by hand, to be replayed together. */
+  readonly picks = new Marks();
   /** Waits for another one to be compared with. */
   marked = $state<string | null>(null);
   compared = $state.raw<[CallbackDossier, CallbackDossier] | null>(null);
@@ -138,6 +141,11 @@ export class Callbacks implements Hearer {
     await this.#readDeliveries(dossier);
   }
 
+  /** Those that were chosen by hand, in the order of the list, once more. */
+  replayPicked(): void {
+    void this.desk.replays.ask({ ids: this.feed.rows.map((callback) => callback.id).filter((id) => this.picks.has(id)) });
+  }
+
   /** Everything that the filter lets through, once more. */
   replayAll(): void {
     void this.desk.replays.ask({ filter: this.#filter() });
@@ -189,6 +197,7 @@ export class Callbacks implements Hearer {
   }
 
   #reload(): void {
+    this.picks.clear();
     if (this.shown === 'lanes') void this.lanes.reload();
     else void this.feed.reload();
     void this.#count();

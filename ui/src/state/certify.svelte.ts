@@ -1,6 +1,6 @@
 // The examination before launch: what is to be examined, and its cases as they finish. Followed while it is shown.
 
-import type { CertifyState, ReportKind } from '../backend/bindings';
+import type { CertifyPast, CertifyState, ReportKind } from '../backend/bindings';
 import { words } from '../text/words.svelte';
 import type { Desk } from './desk.svelte';
 import { Task } from './task.svelte';
@@ -14,6 +14,8 @@ export class Certify {
   createOrder = $state('');
   probe = $state('');
   state = $state.raw<CertifyState | null>(null);
+  /** The runs of before, newest first. */
+  past = $state.raw<CertifyPast[]>([]);
   open = $state<string | null>(null);
   saved = $state<string | null>(null);
   starting = new Task();
@@ -57,11 +59,20 @@ export class Certify {
     this.desk.toasts.show({ tone: 'good', text: words.t.lab.certify.saved, detail: path });
   }
 
+  async #readPast(): Promise<void> {
+    this.past = await this.desk.commands.certifyPast();
+  }
+
   async #follow(): Promise<void> {
     if (this.#following) return;
     this.#following = true;
     try {
-      while (this.#watched) this.state = await this.desk.commands.certifyState(this.state?.revision ?? null);
+      await this.#readPast();
+      while (this.#watched) {
+        const running = this.state?.running;
+        this.state = await this.desk.commands.certifyState(this.state?.revision ?? null);
+        if (running && !this.state.running) await this.#readPast();
+      }
     } catch (thrown) {
       this.desk.fail(thrown);
     } finally {

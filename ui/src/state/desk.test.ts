@@ -115,6 +115,18 @@ describe('an order', () => {
     expect([desk.orders.refundable, desk.orders.tab]).toEqual([0, 'refunds']);
   });
 
+  test('the same amount once more is asked about first', async () => {
+    const desk = await opened();
+    const paid = desk.orders.feed.rows.find((order) => order.state === 'SUCCESS');
+    await desk.orders.open(paid?.out_trade_no ?? '');
+    await desk.orders.refund({ amount: 100 });
+    const again = desk.orders.refund({ amount: 100 });
+    expect(desk.question?.text).toContain(desk.orders.dossier?.refunds[0]?.out_refund_no);
+    desk.question?.answer(false);
+    await again;
+    expect(desk.orders.dossier?.refunds.length).toBe(1);
+  });
+
   test('live money is asked about with its amount', async () => {
     const desk = await opened();
     const paid = desk.orders.feed.rows.find((order) => order.state === 'SUCCESS');
@@ -226,6 +238,38 @@ describe('the orders desk', () => {
     expect(desk.orders.filtered).toBe(false);
     desk.toasts.list.at(-1)?.undo?.();
     expect(desk.orders.conditions.now).toMatchObject({ vias: ['native'], amountFrom: '10' });
+  });
+
+  test('an answer to what is no longer typed is not shown, neither rows nor sums', async () => {
+    const backend = fake();
+    const desk = await opened(backend);
+    const { orderLook, orderTotals } = desk.commands;
+    const held: (() => void)[] = [];
+    const late = (search: string | null | undefined) => (search === 'ab' ? Promise.resolve() : new Promise<void>((done) => held.push(done)));
+    desk.commands.orderLook = async (m, filter) => (await late(filter.search), orderLook(m, { ...filter, search: filter.search === 'ab' ? null : 'nothing has this' }));
+    desk.commands.orderTotals = async (m, filter) => (await late(filter.search), orderTotals(m, { ...filter, search: filter.search === 'ab' ? null : 'nothing has this' }));
+    desk.orders.where({ search: 'a' });
+    desk.orders.where({ search: 'ab' });
+    const all = backend.data.orders.filter((order) => order.merchant === 'sandbox').length;
+    await vi.waitFor(() => expect([held.length, desk.orders.feed.loading.busy, desk.orders.totals?.orders]).toEqual([2, false, all]));
+    const shown = desk.orders.feed.rows.length;
+    expect(shown).toBeGreaterThan(0);
+    for (const answer of held) answer();
+    await new Promise((done) => setTimeout(done, 0));
+    expect([desk.orders.feed.rows.length, desk.orders.totals?.orders]).toEqual([shown, all]);
+  });
+
+  test('orders that nobody was asked about go behind one payment', async () => {
+    const desk = await opened(fake({ empty: true }));
+    for (const amount of [300, 450]) await desk.orders.create({ amount, description: '茶' });
+    await vi.waitFor(() => expect(desk.orders.feed.rows.length).toBe(2));
+    const [one, two] = desk.orders.feed.rows.map((order) => order.out_trade_no);
+    desk.orders.marks.toggle(one ?? '');
+    expect(desk.orders.combinable).toEqual([]);
+    desk.orders.marks.toggle(two ?? '');
+    expect(desk.orders.combinable.length).toBe(2);
+    await desk.orders.combine();
+    expect([desk.orders.combined?.amount.total, desk.orders.combined?.code_url?.startsWith('weixin://'), desk.orders.marks.size]).toEqual([750, true, 0]);
   });
 
   test('many are closed at once: asked first, failures named, gone on with', async () => {

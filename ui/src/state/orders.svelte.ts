@@ -1,7 +1,8 @@
 // The list of orders, the one that is open, and what can be done with it.
 
-import type { Dossier, Event, Lamp, Order, OrderFilter, OrderInput, OrderSort, OrderTotals, Refund, RefundInput, Via } from '../backend/bindings';
+import type { CombineInput, Combined, Dossier, Event, Lamp, Order, OrderFilter, OrderInput, OrderSort, OrderTotals, Refund, RefundInput, Via } from '../backend/bindings';
 import { money, parseYuan } from '../format/money';
+import { NOTHING_TYPED } from '../format/order_input';
 import { words } from '../text/words.svelte';
 import { Bulk, type BulkKind } from './bulk.svelte';
 import { Conditions } from './conditions.svelte';
@@ -30,14 +31,19 @@ export const VIAS: Via[] = ['jsapi', 'native', 'app', 'h5'];
 export const LAMPS: Lamp[] = ['none', 'applied', 'duplicate', 'held', 'rejected', 'failed'];
 export const SORTS: OrderSort[] = ['newest', 'oldest', 'largest', 'smallest'];
 
-const NO_DRAFT = { amount: '', description: '', outTradeNo: '', attach: '' };
-
 /** States that can be filtered by, in the order of an order's life. */
 export const STATES = ['CREATED', 'NOTPAY', 'USERPAYING', 'SUCCESS', 'REFUND', 'CLOSED', 'PAYERROR'] as const;
 
 /** Of an order's refunds, the money that went or is going. */
 export const refundedOf = (refunds: Refund[]): number =>
   refunds.filter((refund) => refund.status !== 'CLOSED' && refund.status !== 'REFUSED').reduce((sum, refund) => sum + refund.amount.refund, 0);
+
+/** A refund's status in words: its success is not that of a payment. */
+export const refundWord = (status: string): string => words.of(words.t.state, status === 'SUCCESS' ? 'refundSUCCESS' : status);
+
+/** A refund of the same amount that counts. */
+export const twinOf = (refunds: Refund[], fen: number): Refund | undefined =>
+  refunds.find((refund) => refund.amount.refund === fen && refund.status !== 'CLOSED' && refund.status !== 'REFUSED');
 
 export class Orders implements Hearer {
   readonly feed: Feed<Order>;
@@ -55,9 +61,12 @@ export class Orders implements Hearer {
   /** The form for a new one is open. */
   creating = $state(false);
   /** What was typed for a new order; a form that was closed opens again with it. */
-  draft = $state({ ...NO_DRAFT });
+  draft = $state({ ...NOTHING_TYPED });
   /** The QR code is shown large, to a customer. */
   across = $state(false);
+  /** The combined order that is shown: several orders behind one payment. */
+  combined = $state.raw<Combined | null>(null);
+  combining = new Task();
   /** The form for a refund is open. */
   refunding = $state(false);
   showing = new Task();
@@ -109,7 +118,7 @@ export class Orders implements Hearer {
 
   merchantChanged(): void {
     this.conditions.restore(this.desk.m);
-    this.selected = this.dossier = null;
+    this.selected = this.dossier = this.combined = null;
     this.refunding = false;
     this.totals = null;
     this.bulk.stop();
@@ -122,6 +131,8 @@ export class Orders implements Hearer {
       void this.#freshen(changed.map((event) => event.out_trade_no));
       void this.#count();
     }
+    const whole = this.combined;
+    if (whole && (missed || changed.some((event) => whole.sub_orders.some((order) => order.out_trade_no === event.out_trade_no)))) void this.combinedDo('show');
     const open = this.selected;
     if (open && (missed || events.some((event) => event.kind === 'callback_received' || ('out_trade_no' in event && event.out_trade_no === open)))) void this.#reread(open);
   }
@@ -166,6 +177,42 @@ export class Orders implements Hearer {
     if (!(await this.desk.ask({ title, text, yes: title.replace(/[?？]$/, ''), danger: kind === 'close' }))) return;
     await this.bulk.begin(kind, numbers, (no) => this.#bulkOne(no));
     if (this.bulk.failures.length === 0 && this.bulk.rest.length === 0) this.marks.clear();
+  }
+
+  /** Of the marked ones, those that can be put behind one payment; none, if they are too few or too many for that. */
+  get combinable(): string[] {
+    const free = this.marked.filter((order) => order.state === 'CREATED' && !order.outcome_unknown && !order.combine_out_trade_no);
+    return free.length >= 2 && free.length <= 10 ? free.map((order) => order.out_trade_no) : [];
+  }
+
+  /** Puts the marked ones behind one payment and shows its code. */
+  async combine(): Promise<void> {
+    const input: CombineInput = { orders: this.combinable, combine_out_trade_no: null, openid: null, notify_url: null, fields: null };
+    const whole = await this.combining.run(() => this.desk.commands.combineCreate(this.desk.m, input));
+    if (!whole) return this.combining.problem ? this.desk.fail(this.combining.problem) : undefined;
+    this.marks.clear();
+    this.combined = whole;
+    await this.combinedDo('prepay');
+  }
+
+  async showCombined(number: string): Promise<void> {
+    const whole = await this.combining.run(() => this.desk.commands.combineShow(this.desk.m, number));
+    if (whole) this.combined = whole;
+    else if (this.combining.problem) this.desk.fail(this.combining.problem);
+  }
+
+  /** What can be done with the combined order that is shown. */
+  async combinedDo(verb: 'show' | 'prepay' | 'query' | 'close', via: Via = 'native'): Promise<void> {
+    const number = this.combined?.combine_out_trade_no;
+    if (number === undefined) return;
+    const { commands, m } = this.desk;
+    const whole = await this.combining.run(() => {
+      if (verb === 'prepay') return commands.combinePrepay(m, number, via);
+      return verb === 'query' ? commands.combineQuery(m, number) : verb === 'close' ? commands.combineClose(m, number) : commands.combineShow(m, number);
+    });
+    if (!whole || this.combined?.combine_out_trade_no !== number) return;
+    this.combined = whole;
+    for (const order of whole.sub_orders) this.#changed(order);
   }
 
   /** Goes on with what a stop left. */
@@ -276,9 +323,15 @@ export class Orders implements Hearer {
   async refund(input: RefundInput): Promise<void> {
     const open = this.dossier;
     if (!open) return;
-    const amount = money(input.amount ?? this.refundable);
-    if (!this.desk.pretend) {
-      const t = words.t.order;
+    const fen = input.amount ?? this.refundable;
+    const amount = money(fen);
+    const t = words.t.order;
+    // one under a number of its own can't be refunded twice, whatever is pressed; a new one can
+    const twin = input.out_refund_no ? undefined : twinOf(open.refunds, fen);
+    if (twin) {
+      const text = words.t.books.refundTwin(twin.out_refund_no, refundWord(twin.status));
+      if (!(await this.desk.ask({ title: words.t.books.refundTwinTitle, text, amount, yes: t.refundGo(amount), danger: true }))) return;
+    } else if (!this.desk.pretend) {
       if (!(await this.desk.ask({ title: t.refundTitle, text: t.refundLive, amount, yes: t.refundGo(amount), danger: true }))) return;
     }
     const refund = await this.acting.run(() => this.desk.commands.orderRefund(this.desk.m, open.out_trade_no, input));
@@ -300,7 +353,7 @@ export class Orders implements Hearer {
   #made(order: Order | undefined): boolean {
     if (!order) return false;
     this.creating = false;
-    this.draft = { ...NO_DRAFT };
+    this.draft = { ...NOTHING_TYPED };
     void this.feed.refresh();
     void this.open(order.out_trade_no);
     return true;

@@ -27,7 +27,7 @@ export const books: typeof source = {
   refunds: 'Refunds',
   fee: 'Fees',
   net: 'Net',
-  cause: 'Likely cause',
+  cause: 'Likely cause:',
   open: 'Open order',
   kinds: {
     missing_here: 'Payment missing here',
@@ -88,6 +88,8 @@ export const books: typeof source = {
     drive: 'Drive',
   } as Record<string, string>,
   refundAgain: (no: string) => `What became of the refund ${no} is not clear yet. Submitting again repeats it under its own number and amount, so nothing is refunded twice; a new number could.`,
+  refundTwin: (no: string, state: string) => `This order already has a refund of the same amount, ${no} (${state}). Going on refunds it once more.`,
+  refundTwinTitle: 'Refund the same amount once more?',
   refundTooLate: 'It was paid more than a year ago; WeChat Pay takes no refunds after that.',
   refundTooMany: 'This order has 50 refunds, the most there can be.',
   refundQuery: 'Query',

@@ -25,7 +25,7 @@ export const books = {
   refunds: '退款',
   fee: '手续费',
   net: '净额',
-  cause: '可能的原因',
+  cause: '可能的原因：',
   open: '打开订单',
   kinds: {
     missing_here: '本地没有这笔付款',
@@ -86,6 +86,8 @@ export const books = {
     drive: '磁盘',
   } as Record<string, string>,
   refundAgain: (no: string) => `上一笔退款 ${no} 的结果还不清楚。再次提交会用原单号和原金额重试，不会多退；换新单号可能退两次。`,
+  refundTwin: (no: string, state: string) => `这笔订单已有一笔同样金额的退款 ${no}（${state}）。继续会再退一笔。`,
+  refundTwinTitle: '再退一笔同样的金额？',
   refundTooLate: '支付已超过一年，微信支付不再受理退款。',
   refundTooMany: '这笔订单已有 50 次退款，达到上限。',
   refundQuery: '查询',

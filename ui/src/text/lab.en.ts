@@ -138,6 +138,7 @@ export const lab: typeof zh = {
     save: (kind) => `Save ${kind}`,
     outgoing: 'Its own calls',
     outgoingNote: 'What the backend asked WeChat Pay by itself, as the sandbox saw it. Not counted above.',
+    past: 'Earlier examinations',
     compared: (since: string, better: number, worse: number) => `Since the run of ${since}: ${better} better, ${worse} worse`,
     copyPath: 'Copy path',
     saved: 'Saved',

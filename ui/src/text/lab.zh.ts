@@ -136,6 +136,7 @@ export const lab = {
     save: (kind: string) => `保存 ${kind}`,
     outgoing: '主动调用',
     outgoingNote: '沙箱看到的、后端自己发出的请求。不计入上面的结果。',
+    past: '以前的体检',
     compared: (since: string, better: number, worse: number) => `与 ${since} 那次相比：${better} 项变好，${worse} 项变差`,
     copyPath: '复制路径',
     saved: '已保存',

@@ -7,6 +7,7 @@ const of = (count: number, one: string) => `${n(count)} ${one}${count === 1 ? ''
 
 export const replay: typeof replayZh = {
   button: 'Replay…',
+  picked: (count: number) => `Replay the ${count} chosen…`,
   all: 'Replay these…',
   title: (what: string) => `Replay ${what}`,
   filtered: 'the deliveries of this filter',

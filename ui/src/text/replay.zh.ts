@@ -4,6 +4,7 @@ const n = (count: number) => count.toLocaleString('zh-CN');
 
 export const replay = {
   button: '重放…',
+  picked: (count: number) => `重放选中的 ${count} 条…`,
   all: '重放这些…',
   title: (what: string) => `重放 ${what}`,
   filtered: '筛选出的回调',

@@ -250,6 +250,86 @@ mod tests {
         assert_eq!([yuan(5), yuan(1_250), yuan(-1)], ["0.05", "12.50", "-0.01"]);
     }
 
+    /// Reads a sheet as spreadsheets do: quotes only at a cell's beginning, doubled inside; rows end in CRLF.
+    fn read(sheet: &str) -> Vec<Vec<String>> {
+        let (mut rows, mut cells, mut rest) = (Vec::new(), Vec::new(), sheet);
+        while !rest.is_empty() {
+            let mut cell = String::new();
+            if let Some(inside) = rest.strip_prefix('"') {
+                let mut after = inside;
+                loop {
+                    let end = after.find('"').expect("a quote that ends");
+                    cell += &after[..end];
+                    after = &after[end + 1..];
+                    let Some(more) = after.strip_prefix('"') else { break };
+                    cell.push('"');
+                    after = more;
+                }
+                rest = after;
+            } else {
+                let end = rest.find([',', '\r']).expect("a cell that ends");
+                assert!(!rest[..end].contains(['"', '\n', '\t']), "unquoted: {:?}", &rest[..end]);
+                cell += &rest[..end];
+                rest = &rest[end..];
+            }
+            cells.push(cell);
+            if let Some(next) = rest.strip_prefix(',') {
+                rest = next;
+            } else {
+                rest = rest.strip_prefix("\r\n").unwrap_or_else(|| panic!("after a cell: {rest:.20?}"));
+                rows.push(std::mem::take(&mut cells));
+            }
+        }
+        rows
+    }
+
+    #[test]
+    fn what_people_write_is_read_back_and_never_run() {
+        let parts = [
+            "",
+            "拿铁",
+            ",",
+            ";",
+            "\"",
+            "\r\n",
+            "\n",
+            "\t",
+            " ",
+            "=1+1",
+            "+1",
+            "-",
+            "@x",
+            "＝",
+            "＠",
+            "|",
+            "%",
+            "'",
+            "😀",
+            "\u{feff}",
+            "4200000985202103031441826014",
+            "0012",
+            "1E5",
+            "2026-11-24",
+        ];
+        let mut written = Vec::new();
+        for one in parts {
+            for two in parts {
+                written.extend(parts.map(|three| format!("{one}{two}{three}")));
+            }
+        }
+        let sheet: String = written.chunks(3).map(|cells| row(cells.iter().map(|cell| text(cell)))).collect();
+        let back: Vec<String> = read(&sheet).into_iter().flatten().collect();
+        assert_eq!(back.len(), written.len());
+        for (read, written) in back.iter().zip(&written) {
+            let same = read == written || ["'", "\t"].iter().any(|mark| read.strip_prefix(mark) == Some(written));
+            assert!(same, "{written:?} came back as {read:?}");
+            // a spreadsheet runs a cell by its first character, some after blanks; long digits it rounds
+            let first = read.trim_start().chars().next().unwrap_or(' ');
+            assert!(!"=+-@＝＋－＠|%".contains(first), "{read:?} is run");
+            assert!(read.len() < 12 || !read.bytes().all(|byte| byte.is_ascii_digit()), "{read:?} is rounded");
+        }
+    }
+
     #[test]
     fn a_sheet_stops_where_it_is_told_to() {
         let page = || Page { items: (0..10).collect::<Vec<u32>>(), next: Some("more".to_owned()) };

@@ -9,6 +9,7 @@
 //! | `GET\|POST faults` | the gateway's misbehaviour for API calls; a POST replaces the list |
 //! | `POST faults/plant`, `POST faults/pull` | one rule more; `{"method"?,"path"?,"body_contains"?}`: the rules that match this go |
 //! | `GET\|POST callback-faults` | what is wrong with notifications of the ladder: the next `times`, a `share` by `seed`, one `out_trade_no` |
+//! | `GET\|POST bill-faults` | [`BillFault`](crate::BillFault)s: bills that are cut, altered, a bomb, or say something else; a POST replaces the list |
 //! | `GET\|POST switches` | [`Switches`](crate::Switches); a POST changes what it names |
 //! | `POST certificates`, `DELETE certificates/{serial_no}` | `{"mchid"?}` → one more platform certificate; ends one |
 //! | `POST login-codes` | `{"name"?}` → `{"js_code"}` for `jscode2session` |
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::faults::{ApiFault, CallbackFault, RedeliverFault};
+use crate::ledger::BillFault;
 use crate::phone;
 use crate::sandbox::{Control, kept};
 use crate::views::{ControlError, PayCommand};
@@ -103,6 +105,8 @@ async fn answer(control: &Control, request: &Request) -> Result<Value, ControlEr
         }
         ("GET", ["callback-faults"]) => json_of(&office.callback_faults()),
         ("POST", ["callback-faults"]) => json_of(&office.set_callback_faults(read::<Vec<CallbackFault>>(request)?)?),
+        ("GET", ["bill-faults"]) => json_of(&office.bill_faults()),
+        ("POST", ["bill-faults"]) => json_of(&office.set_bill_faults(read::<Vec<BillFault>>(request)?)?),
         ("GET", ["switches"]) => json_of(&*office.switches()),
         ("POST", ["switches"]) => json_of(&control.set_switches(&read::<Value>(request)?).await?),
         ("POST", ["certificates"]) => {
@@ -123,8 +127,8 @@ async fn answer(control: &Control, request: &Request) -> Result<Value, ControlEr
         (
             _,
             [
-                "payments" | "pay-params" | "notifications" | "clock" | "faults" | "callback-faults" | "switches"
-                | "certificates" | "login-codes" | "requests" | "errors" | "reset",
+                "payments" | "pay-params" | "notifications" | "clock" | "faults" | "callback-faults" | "bill-faults"
+                | "switches" | "certificates" | "login-codes" | "requests" | "errors" | "reset",
                 ..,
             ],
         ) => Err(ControlError::new(405, "METHOD_NOT_ALLOWED", "this control has no such method")),

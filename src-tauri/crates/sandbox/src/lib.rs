@@ -34,6 +34,7 @@ mod views;
 pub use errors::{GatewayError, Seen, Texts, errors};
 pub use faults::{ApiFault, ApiFaultKind, CallbackFault, FaultMatch, RedeliverFault};
 pub use keyring::KeyringError;
+pub use ledger::BillFault;
 pub use proxy::ProxyError;
 pub use sandbox::{Options, Sandbox, SandboxError, start};
 pub use store::StoreError;

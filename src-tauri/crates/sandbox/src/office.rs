@@ -13,10 +13,10 @@ use wechatpay::notification::{self, Envelope};
 use wechatpay::time::{Timestamp, beijing};
 
 use crate::clock::{Clock, Lots, Millis, Pace, instant};
-use crate::faults::{ApiFault, CallbackFault, FaultMatch, Faults, RedeliverFault, Strike};
+use crate::faults::{ApiFault, CallbackFault, FaultMatch, Faults, MOST_RULES, RedeliverFault, Strike};
 use crate::gateway::{self, BillFiles, Books, Caller, Granted, LoginCodes, Refused, Route, Traffic};
 use crate::keyring::{Keyring, Merchant};
-use crate::ledger::{Attempt, Forbidden, Ledger, Notice, NoticeState, Refund, State, Status, key};
+use crate::ledger::{Attempt, BillFault, Forbidden, Ledger, Notice, NoticeState, Refund, State, Status, key};
 use crate::store::{Commit, Kept, Row, Store};
 use crate::switches::Switches;
 use crate::views::{ControlError, PayCommand, PayOutcome, RequestView, SandboxEvent};
@@ -238,6 +238,20 @@ impl Office {
         set.map_err(|m| ControlError::new(400, "INVALID_FAULTS", m))?;
         self.tell(SandboxEvent::Settings);
         Ok(self.callback_faults())
+    }
+
+    pub(crate) fn bill_faults(&self) -> Vec<BillFault> {
+        self.desk().files.faults.clone()
+    }
+
+    /// What is wrong with bills from now on.
+    pub(crate) fn set_bill_faults(&self, faults: Vec<BillFault>) -> Result<Vec<BillFault>, ControlError> {
+        if faults.len() > MOST_RULES {
+            return Err(ControlError::new(400, "INVALID_FAULTS", format!("{MOST_RULES} faults at most")));
+        }
+        self.desk().files.faults.clone_from(&faults);
+        self.tell(SandboxEvent::Settings);
+        Ok(faults)
     }
 
     /// Plays the payer. The answer is the transaction object (of a combined order: its object).

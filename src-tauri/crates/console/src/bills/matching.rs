@@ -83,7 +83,9 @@ impl Run<'_> {
         };
         let here = Some(side(order));
         if !order.state.is_paid() {
-            return self.found(DifferenceKind::State, line, here, Some(paid(line)));
+            // a query can't mend another amount: its answer is refused as a contradiction
+            let kind = if order.total == line.total { DifferenceKind::State } else { DifferenceKind::Amount };
+            return self.found(kind, line, here, Some(paid(line)));
         }
         add(&mut self.out.here.payments, &mut self.out.here.amount, order.total);
         let kind = if order.total != line.total {

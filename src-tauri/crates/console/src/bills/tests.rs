@@ -209,6 +209,7 @@ async fn planted_differences_are_found_and_nothing_else() {
             order(tx, no, 1_000, Some((&noon, FoundBy::Callback)))?;
         }
         order(tx, "OPEN01", 1_000, None)?;
+        order(tx, "OPEN02", 1_000, None)?;
         order(tx, "ONLYUS", 700, Some((&late, FoundBy::Callback)))?;
         order(tx, "TOMORROW", 700, Some(("2026-12-01T00:00:00", FoundBy::Callback)))?;
         order(tx, "SILENT", 500, Some((&noon, FoundBy::Query)))?;
@@ -227,6 +228,7 @@ async fn planted_differences_are_found_and_nothing_else() {
         payment("BACK03", "T-BACK03", "10.00"),
         payment("BACK04", "T-BACK04", "10.00"),
         payment("OPEN01", "T-OPEN01", "10.00"),
+        payment("OPEN02", "T-OPEN02", "12.00"),
         payment("ONLYTHEM", "T-ONLYTHEM", "3.00"),
         payment("SILENT", "T-SILENT", "5.00"),
         refund("BACK01", "RF-SAME", "1.00", "SUCCESS"),
@@ -234,7 +236,7 @@ async fn planted_differences_are_found_and_nothing_else() {
         refund("BACK03", "RF-OPEN", "3.00", "SUCCESS"),
         refund("BACK03", "RF-THEM", "0.50", "SUCCESS"),
     ];
-    let file = bill(&lines, "88.01", "6.51");
+    let file = bill(&lines, "100.01", "6.51");
     put(&shelf, Served { hash: sha1(&file), file: gzip(&file), ..Served::default() });
     let day = console.bill_reconcile(None, DAY).await.expect("reconciled");
     let mut found: Vec<(&str, DifferenceKind, Mend)> = day
@@ -249,6 +251,7 @@ async fn planted_differences_are_found_and_nothing_else() {
             ("ONLYTHEM", DifferenceKind::MissingHere, Mend::Record),
             ("ONLYUS", DifferenceKind::MissingThere, Mend::Query),
             ("OPEN01", DifferenceKind::State, Mend::Query),
+            ("OPEN02", DifferenceKind::Amount, Mend::Ask),
             ("RF-ONLY", DifferenceKind::RefundMissingThere, Mend::QueryRefund),
             ("RF-OPEN", DifferenceKind::RefundState, Mend::QueryRefund),
             ("RF-SUM1", DifferenceKind::RefundAmount, Mend::Ask),
@@ -258,15 +261,15 @@ async fn planted_differences_are_found_and_nothing_else() {
             ("TRANS1", DifferenceKind::Transaction, Mend::Ask),
         ]
     );
-    assert_eq!((day.found, day.matched, day.bill.differences), (10, 6, Some(10)));
-    assert_eq!((day.there.payments, day.there.amount), (10, 8_801));
+    assert_eq!((day.found, day.matched, day.bill.differences), (11, 6, Some(11)));
+    assert_eq!((day.there.payments, day.there.amount), (11, 10_001));
     assert_eq!((day.there.refunds, day.there.refunded), (4, 651));
     assert_eq!((day.here.payments, day.here.amount), (9, 8_200));
     assert_eq!((day.here.refunds, day.here.refunded), (4, 1_000));
-    assert_eq!(day.fee, "0.56000", "10 payments at 0.06, 4 refunds at -0.01");
+    assert_eq!(day.fee, "0.62000", "11 payments at 0.06, 4 refunds at -0.01");
     assert!(day.differences.iter().all(|it| !it.cause.zh.is_empty() && !it.advice.en.is_empty()));
 
-    let file = bill(&lines, "88.02", "6.51");
+    let file = bill(&lines, "100.02", "6.51");
     put(&shelf, Served { hash: sha1(&file), file: gzip(&file), ..Served::default() });
     console.bill_fetch(None, BillKind::Trade, DAY, true).await.expect("kept in the other's place");
     let day = console.bill_reconcile(None, DAY).await.expect("reconciled");

@@ -10,7 +10,7 @@ use sha1::Digest as _;
 use super::fields::{missing_in, wrong_form};
 use super::{Books, Caller, Granted, Refused, query_value};
 use crate::clock::{self, Millis, instant};
-use crate::ledger::{BillKind, bill};
+use crate::ledger::{BillFault, BillKind, bill};
 
 /// A download_url lives this long.
 const TOKEN_LIFE: Millis = 5 * 60_000;
@@ -19,11 +19,16 @@ const MOST_FILES: usize = 32;
 /// Bills go back this far.
 const MOST_DAYS_BACK: i64 = 92;
 
+/// Bytes of a bill that is a bomb.
+const BOMB: usize = 64 * 1024 * 1024;
+
 struct Waiting {
     token: String,
     mchid: String,
     bytes: Vec<u8>,
     gzip: bool,
+    /// Unfolds to more than any bill: the bytes are gzip already.
+    bomb: bool,
     until: Millis,
 }
 
@@ -31,6 +36,31 @@ struct Waiting {
 #[derive(Default)]
 pub(crate) struct BillFiles {
     waiting: VecDeque<Waiting>,
+    /// What is wrong with the bills that are applied for from now on.
+    pub(crate) faults: Vec<BillFault>,
+}
+
+/// What is handed out in place of a true bill of which the SHA-1 was told.
+fn spoilt(faults: &[BillFault], mut bytes: Vec<u8>) -> Vec<u8> {
+    for fault in faults {
+        match fault {
+            BillFault::Cut => bytes.truncate(bytes.len() / 2),
+            // the first digit of an amount of money in the first line
+            BillFault::Altered => {
+                let digit = bytes.windows(2).position(|at| at[1] == b'.' && at[0].is_ascii_digit());
+                if let Some(at) = digit {
+                    bytes[at] = if bytes[at] == b'9' { b'1' } else { bytes[at] + 1 };
+                }
+            }
+            BillFault::Bomb | BillFault::Missing { .. } | BillFault::Amount { .. } => {}
+        }
+    }
+    bytes
+}
+
+fn packed(bytes: &[u8]) -> Result<Vec<u8>, Refused> {
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packed.write_all(bytes).and_then(|()| packed.finish()).map_err(|_| Refused::system_error())
 }
 
 /// Applies for a trade bill.
@@ -86,8 +116,12 @@ fn apply(kind: BillKind, request: &Request, caller: &Caller, books: &mut Books<'
     if books.now < ready.timestamp().as_millisecond() {
         return Err(no_statement());
     }
-    let bytes = bill(books.ledger, &caller.merchant.mchid, &text, kind).ok_or_else(no_statement)?;
+    let faults = &books.files.faults;
+    let bytes = bill(books.ledger, &caller.merchant.mchid, &text, kind, faults).ok_or_else(no_statement)?;
+    let bomb = faults.contains(&BillFault::Bomb);
+    let bytes = if bomb { vec![b'`'; BOMB] } else { bytes };
     let hash: String = sha1::Sha1::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+    let bytes = if bomb { packed(&bytes)? } else { spoilt(faults, bytes) };
     let token = clock::alphanumeric(64);
     let base = match (&request.via, request.header("Host")) {
         (Some(origin), _) => origin.to_string(),
@@ -102,7 +136,8 @@ fn apply(kind: BillKind, request: &Request, caller: &Caller, books: &mut Books<'
         token: token.clone(),
         mchid: caller.merchant.mchid.clone(),
         bytes,
-        gzip,
+        gzip: gzip || bomb,
+        bomb,
         until: books.now.saturating_add(TOKEN_LIFE),
     });
     Ok(Granted::json(&json!({
@@ -128,7 +163,6 @@ pub(super) fn file(request: &Request, caller: &Caller, books: &mut Books<'_>) ->
     if !found.gzip {
         return Ok(Granted::File { bytes: found.bytes.clone(), content_type: "text/plain; charset=utf-8" });
     }
-    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    let bytes = packed.write_all(&found.bytes).and_then(|()| packed.finish()).map_err(|_| Refused::system_error())?;
+    let bytes = if found.bomb { found.bytes.clone() } else { packed(&found.bytes)? };
     Ok(Granted::File { bytes, content_type: "application/x-gzip" })
 }

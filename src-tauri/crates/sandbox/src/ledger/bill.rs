@@ -1,6 +1,7 @@
 //! Bills of a business day as text: the trade bill and the fund-flow bill (reference 9.4). A payment belongs to the day of
 //! its success, a refund to the day on which it was asked for.
 
+use serde::{Deserialize, Serialize};
 use wechatpay::money::Fen;
 use wechatpay::time::beijing_date;
 
@@ -18,6 +19,43 @@ pub(crate) enum BillKind {
     FundFlow,
 }
 
+/// What is wrong with bills, until it is told otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "fault", rename_all = "snake_case", deny_unknown_fields)]
+pub enum BillFault {
+    /// The file ends in the middle; the SHA-1 is that of the whole.
+    Cut,
+    /// A digit of the file is another; the SHA-1 is that of the true one.
+    Altered,
+    /// Gzip of a few KiB that unfolds to 64 MiB, under its own SHA-1.
+    Bomb,
+    /// A trade bill lacks the line of this order or refund; its sums are those of its lines.
+    Missing {
+        /// `out_trade_no` of a payment, `out_refund_no` of a refund.
+        number: String,
+    },
+    /// A trade bill has another amount for this order or refund; its sums are those of its lines.
+    Amount {
+        /// `out_trade_no` of a payment, `out_refund_no` of a refund.
+        number: String,
+        /// Fen.
+        amount: i64,
+    },
+}
+
+impl BillFault {
+    fn amount_of(faults: &[BillFault], wanted: &str) -> Option<i64> {
+        faults.iter().find_map(|fault| match fault {
+            BillFault::Amount { number, amount } if number == wanted => Some(*amount),
+            _ => None,
+        })
+    }
+
+    fn leaves_out(faults: &[BillFault], wanted: &str) -> bool {
+        faults.iter().any(|fault| matches!(fault, BillFault::Missing { number } if number == wanted))
+    }
+}
+
 enum Entry<'a> {
     Payment(&'a Order, Millis),
     Refund(&'a Order, &'a Refund),
@@ -28,6 +66,14 @@ impl Entry<'_> {
         match self {
             Entry::Payment(_, at) => *at,
             Entry::Refund(_, refund) => refund.created,
+        }
+    }
+
+    /// What it is known by: the order's number, or the refund's.
+    fn number(&self) -> &str {
+        match self {
+            Entry::Payment(order, _) => &order.out_trade_no,
+            Entry::Refund(_, refund) => &refund.out_refund_no,
         }
     }
 }
@@ -47,9 +93,9 @@ fn entries<'a>(ledger: &'a Ledger, mchid: &str) -> Vec<Entry<'a>> {
 }
 
 /// The bill of a merchant's day (`yyyy-MM-dd`, Beijing); `None` if nothing of that kind happened on it.
-pub(crate) fn bill(ledger: &Ledger, mchid: &str, day: &str, kind: BillKind) -> Option<Vec<u8>> {
+pub(crate) fn bill(ledger: &Ledger, mchid: &str, day: &str, kind: BillKind, faults: &[BillFault]) -> Option<Vec<u8>> {
     let all = entries(ledger, mchid);
-    let text = if kind == BillKind::FundFlow { fund_flow(&all, day) } else { trade(&all, day, kind) }?;
+    let text = if kind == BillKind::FundFlow { fund_flow(&all, day) } else { trade(&all, day, kind, faults) }?;
     let mut bytes = "\u{feff}".as_bytes().to_vec();
     bytes.extend_from_slice(text.as_bytes());
     Some(bytes)
@@ -86,7 +132,7 @@ const HEAD: &str = "交易时间,公众账号ID,商户号,特约商户号,设备
 const REFUND_COLUMNS: &str = ",微信退款单号,商户退款单号,退款金额,充值券退款金额,退款类型,退款状态";
 const TAIL: &str = ",商品名称,商户数据包,手续费,费率,订单金额";
 
-fn trade(all: &[Entry<'_>], day: &str, kind: BillKind) -> Option<String> {
+fn trade(all: &[Entry<'_>], day: &str, kind: BillKind, faults: &[BillFault]) -> Option<String> {
     let mut out = HEAD.to_owned();
     if kind == BillKind::Refund {
         out.push_str(",退款申请时间,退款成功时间");
@@ -97,7 +143,8 @@ fn trade(all: &[Entry<'_>], day: &str, kind: BillKind) -> Option<String> {
     out.push_str(TAIL);
     out.push_str(if kind == BillKind::Success { ",费率备注\r\n" } else { ",申请退款金额,费率备注\r\n" });
     let (mut count, mut total, mut refunded, mut fees) = (0_u64, 0_i64, 0_i64, 0_i64);
-    for entry in all.iter().filter(|e| beijing_date(instant(e.at())) == day) {
+    let named = |e: &&Entry<'_>| beijing_date(instant(e.at())) == day && !BillFault::leaves_out(faults, e.number());
+    for entry in all.iter().filter(named) {
         let (order, refund) = match entry {
             Entry::Payment(order, _) if kind != BillKind::Refund => (order, None),
             Entry::Refund(order, refund) if kind != BillKind::Success => (order, Some(refund)),
@@ -105,8 +152,9 @@ fn trade(all: &[Entry<'_>], day: &str, kind: BillKind) -> Option<String> {
         };
         count += 1;
         let paid = order.paid.as_ref()?;
-        let paid_amount = if refund.is_some() { 0 } else { order.total };
-        let refund_amount = refund.map_or(0, |r| r.refund);
+        let other = BillFault::amount_of(faults, entry.number());
+        let paid_amount = if refund.is_some() { 0 } else { other.unwrap_or(order.total) };
+        let refund_amount = refund.map_or(0, |r| other.unwrap_or(r.refund));
         let entry_fee = fee(paid_amount - refund_amount);
         total = total.saturating_add(paid_amount);
         refunded = refunded.saturating_add(refund_amount);

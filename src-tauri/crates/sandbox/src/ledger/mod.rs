@@ -14,6 +14,7 @@ use serde::Serialize;
 use crate::clock::{Lots, Millis};
 use crate::store::{Kept, Kind, Row};
 
+pub use bill::BillFault;
 pub(crate) use bill::{BillKind, bill};
 pub(crate) use combined::Combined;
 pub(crate) use notice::{Attempt, Notice, NoticeState};

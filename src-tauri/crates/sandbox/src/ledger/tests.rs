@@ -261,7 +261,7 @@ fn a_trade_bill_has_its_form_to_the_byte() {
     let mut ledger = paid();
     ledger.ask_refund(refund("R1", 250), NOON).unwrap();
     let day = wechatpay::time::beijing_date(crate::clock::instant(NOON));
-    let bytes = bill(&ledger, "1900000001", &day, BillKind::All).unwrap();
+    let bytes = bill(&ledger, "1900000001", &day, BillKind::All, &[]).unwrap();
     let text = String::from_utf8(bytes).unwrap();
     let lines: Vec<&str> = text.strip_prefix('\u{feff}').unwrap().split("\r\n").collect();
     assert_eq!(lines.len(), 6, "header, two records, summary header, summary, nothing after the final newline");
@@ -273,12 +273,12 @@ fn a_trade_bill_has_its_form_to_the_byte() {
     }
     assert!(lines[1].contains("奶茶\\  两杯"));
     assert_eq!(lines[4], "`2.0,`10.00,`2.50,`0.00,`0.04500,`10.00,`2.50");
-    assert_eq!(bill(&ledger, "1900000001", "2001-01-01", BillKind::All), None);
-    assert_eq!(bill(&ledger, "1900000002", &day, BillKind::All), None);
-    let flow = String::from_utf8(bill(&ledger, "1900000001", &day, BillKind::FundFlow).unwrap()).unwrap();
+    assert_eq!(bill(&ledger, "1900000001", "2001-01-01", BillKind::All, &[]), None);
+    assert_eq!(bill(&ledger, "1900000002", &day, BillKind::All, &[]), None);
+    let flow = String::from_utf8(bill(&ledger, "1900000001", &day, BillKind::FundFlow, &[]).unwrap()).unwrap();
     assert_eq!(flow.lines().last(), Some("`2.0,`1.0,`10.00,`1.0,`2.50"));
     for (kind, columns, records) in [(BillKind::Success, 20, 1), (BillKind::Refund, 29, 1)] {
-        let text = String::from_utf8(bill(&ledger, "1900000001", &day, kind).unwrap()).unwrap();
+        let text = String::from_utf8(bill(&ledger, "1900000001", &day, kind, &[]).unwrap()).unwrap();
         assert_eq!(text.lines().next().unwrap().split(',').count(), columns);
         assert_eq!(text.lines().count(), records + 3);
         assert_eq!(text.lines().nth(1).unwrap().split(",`").count(), columns);

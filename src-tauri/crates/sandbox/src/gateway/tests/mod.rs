@@ -318,6 +318,49 @@ fn bills_come_from_ten_the_next_day() {
     }
 }
 
+/// The hash that was told, and the file, unfolded as far as it goes.
+fn told_and_given(bench: &mut Bench, target: &str) -> (String, Vec<u8>) {
+    use sha1::Digest as _;
+    use std::io::Read as _;
+    let told = json_of(bench.get(target));
+    let file = told["download_url"].as_str().unwrap().strip_prefix("http://127.0.0.1:1").unwrap().to_owned();
+    let Ok(Granted::File { bytes, .. }) = bench.get(&file) else { panic!("no file") };
+    let mut unfolded = Vec::new();
+    flate2::read::GzDecoder::new(&bytes[..]).read_to_end(&mut unfolded).unwrap();
+    let hash: String = sha1::Sha1::digest(&unfolded).iter().map(|b| format!("{b:02x}")).collect();
+    let fits = if told["hash_value"] == hash { "fits" } else { "does not fit" };
+    (fits.to_owned(), unfolded)
+}
+
+#[test]
+fn a_bill_is_spoilt_as_it_was_told() {
+    use crate::ledger::BillFault;
+    let mut bench = Bench::new();
+    for number in ["ORDER1", "ORDER2"] {
+        let order = bench.order(number);
+        json_of(bench.post(JSAPI, &order));
+        bench.pay(number);
+    }
+    let day = wechatpay::time::beijing_date(crate::clock::instant(bench.now));
+    let target = format!("/v3/bill/tradebill?bill_date={day}&tar_type=GZIP");
+    bench.now += 35 * 3_600_000;
+    let whole = told_and_given(&mut bench, &target).1;
+    let number = || "ORDER1".to_owned();
+    for (fault, hash, holds, lacks) in [
+        (BillFault::Cut, "does not fit", "交易时间", "总交易单数"),
+        (BillFault::Altered, "does not fit", "总交易单数", "\u{0}"),
+        (BillFault::Bomb, "fits", "``````", "交易时间"),
+        (BillFault::Missing { number: number() }, "fits", "`1.0,`10.00,", "`ORDER1,"),
+        (BillFault::Amount { number: number(), amount: 1_234 }, "fits", "`2.0,`22.34,", "`20.00,"),
+    ] {
+        bench.files.faults = vec![fault.clone()];
+        let (fits, file) = told_and_given(&mut bench, &target);
+        let text = String::from_utf8_lossy(&file);
+        assert_eq!(fits, hash, "{fault:?}");
+        assert!(text.contains(holds) && !text.contains(lacks) && file != whole, "{fault:?}: {:.600}", text);
+    }
+}
+
 #[test]
 fn combined_orders_are_paid_together_or_not_at_all() {
     let mut bench = Bench::new();
