@@ -3,8 +3,8 @@
 
 use crate::problem::problem;
 use crate::tray::yuan;
-use guitai_console::Console;
 use guitai_console::wire::{Merchant, Problem, RefundInput};
+use guitai_console::{Console, TunnelOptions, TunnelPreset};
 use tauri::AppHandle;
 use tauri_plugin_dialog::{DialogExt, MessageDialogButtons, MessageDialogKind};
 use wechatpay::money::Fen;
@@ -68,6 +68,45 @@ pub async fn confirm_commands(app: &AppHandle, commands: &[Option<&str>]) -> Res
     show(app, "Guitai 柜台", &format!("{asked}\n\n{}", given.join("\n"))).await
 }
 
+/// Asks before a tunnel runs more than a known program with its own arguments, and before it gives a live merchant
+/// another `notify_url`.
+///
+/// # Errors
+/// `NOT_CONFIRMED` when the person said no; or the profile isn't there.
+pub async fn confirm_tunnel(
+    app: &AppHandle,
+    console: &Console,
+    m: Option<&str>,
+    options: &TunnelOptions,
+) -> Result<(), Problem> {
+    let merchant = console.merchant_show(m).await?;
+    if let Some(program) = runs_more(options) {
+        let asked = "隧道会在这台电脑上运行这个程序，继续吗？\nThe tunnel runs this program on this computer. Go on?";
+        show(app, "Guitai 柜台", &format!("{asked}\n\n{program}")).await?;
+    }
+    if merchant.sandbox || options.keep_notify_url {
+        return Ok(());
+    }
+    ask(
+        app,
+        &merchant,
+        "隧道的公网地址会成为这个真实商户的 notify_url，关闭隧道后恢复。继续吗？",
+        "The tunnel's address becomes this live merchant's notify_url until the tunnel ends. Go on?",
+    )
+    .await
+}
+
+/// What would be run beyond a known program: commands of one's own, further arguments, a configuration file.
+fn runs_more(options: &TunnelOptions) -> Option<String> {
+    let words = match options.preset {
+        TunnelPreset::Custom => vec![options.command.clone().unwrap_or_default()],
+        TunnelPreset::Frpc => vec!["frpc -c".to_owned(), options.config.clone().unwrap_or_default()],
+        preset if !options.arguments.is_empty() => vec![format!("{preset:?}").to_lowercase()],
+        _ => return None,
+    };
+    Some(words.into_iter().chain(options.arguments.iter().cloned()).collect::<Vec<_>>().join(" "))
+}
+
 /// Asks before an abnormal refund's money is sent to the merchant's own account instead of the payer's.
 ///
 /// # Errors
@@ -124,4 +163,28 @@ fn not_confirmed() -> Problem {
         None,
         ("需要时再操作一次，并在对话框中确认", "Do it again when you want it, and confirm in the dialog"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_known_program_with_its_own_arguments_runs_unasked() {
+        let options = |preset| TunnelOptions { preset, port: 8787, ..TunnelOptions::default() };
+        let ssh = TunnelOptions { ssh_to: Some("me@server.example".into()), ..options(TunnelPreset::Ssh) };
+        let proxied = TunnelOptions { arguments: vec!["-o".into(), "ProxyCommand=x".into()], ..ssh.clone() };
+        let frpc = TunnelOptions { config: Some("frpc.toml".into()), ..options(TunnelPreset::Frpc) };
+        let custom = TunnelOptions { command: Some("sh run.sh".into()), ..options(TunnelPreset::Custom) };
+        for (options, asked) in [
+            (options(TunnelPreset::Cloudflared), None),
+            (options(TunnelPreset::Ngrok), None),
+            (ssh, None),
+            (proxied, Some("ssh -o ProxyCommand=x")),
+            (frpc, Some("frpc -c frpc.toml")),
+            (custom, Some("sh run.sh")),
+        ] {
+            assert_eq!(runs_more(&options).as_deref(), asked, "{options:?}");
+        }
+    }
 }

@@ -6,10 +6,11 @@ use crate::news::{AppChanged, Batches, DeskNews, SandboxNews};
 use crate::problem::{closing, passphrase_unreadable, sandbox_failed, sandbox_off};
 use crate::state::{AppState, Condition, ListenerState, SandboxState};
 use crate::tray::{self, Language, Tray};
+use crate::tunnelling::{self, Tunnelling};
 use crate::voice::{Manner, Voice};
 use guitai_console::wire::{Event, Merchant, OrderInput, Problem};
 use guitai_console::{
-    Console, ForwardOptions, KeyKind, ListenOptions, Listener, MerchantPatch, Outside, Restored, Secret,
+    ApiOptions, Console, ForwardOptions, KeyKind, ListenOptions, Listener, MerchantPatch, Outside, Restored, Secret,
 };
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -29,6 +30,8 @@ const PROXY_PORT: u16 = 8789;
 const SANDBOX_PROFILE: &str = "sandbox";
 /// The payer whom the window's orders are tried with.
 const SANDBOX_PAYER: &str = "guest";
+/// The setting that says whether the listener serves the merchant API.
+const API: &str = "api";
 /// Closing takes at most this long; then the process ends anyway (the store survives that).
 const CLOSING: Duration = Duration::from_secs(5);
 
@@ -151,6 +154,7 @@ impl Host {
         if let Some(listener) = self.listener.lock().await.take() {
             listener.stop().await;
         }
+        app.state::<Tunnelling>().stop().await;
         console.close().await;
         drop(console);
         let restored = tauri::async_runtime::spawn_blocking(move || guitai_console::restore(&data_dir, &file)).await;
@@ -178,6 +182,8 @@ impl Host {
     }
 
     async fn begin(&self, app: &AppHandle, console: &Console) {
+        // before the sandbox's own address is looked at: a window that was killed left its tunnel's there
+        tunnelling::put_back(console).await;
         if let Err(problem) = self.settle_sandbox_profile(console).await {
             tracing::error!(code = problem.code, "the sandbox's merchant could not be written");
         }
@@ -291,6 +297,9 @@ impl Host {
             Ok(()) => {
                 console.settings_set("listener_port", &port.to_string()).await?;
                 self.settle_sandbox_profile(&console).await?;
+                if let Some(port) = self.listener_port() {
+                    app.state::<Tunnelling>().follow_listener(port).await;
+                }
             }
             Err(problem) => self.listener_failed(problem.clone()),
         }
@@ -311,14 +320,44 @@ impl Host {
         Ok(())
     }
 
+    /// Serves the merchant API beside the callbacks, or no longer. The port stays.
+    ///
+    /// # Errors
+    /// The store's; the listener could not be opened again.
+    pub async fn api_set(&self, app: &AppHandle, on: bool) -> Result<(), Problem> {
+        let console = self.console().await?;
+        console.settings_set(API, if on { "on" } else { "" }).await?;
+        let reopened = match self.listener_port() {
+            Some(port) if self.listener_state.borrow().api != on => self.listen(&console, port).await,
+            _ => Ok(()),
+        };
+        if let Err(problem) = &reopened {
+            self.listener_failed(problem.clone());
+        }
+        self.changed(app).await;
+        reopened
+    }
+
+    /// Where the listener stands now, if it runs.
+    #[must_use]
+    pub fn listener_port(&self) -> Option<u16> {
+        self.listener_state.borrow().url.as_deref()?.rsplit(':').next()?.parse().ok()
+    }
+
     async fn listen(&self, console: &Console, port: u16) -> Result<(), Problem> {
         let mut held = self.listener.lock().await;
         if let Some(before) = held.take() {
             before.stop().await;
         }
-        let listener = console.listen(ListenOptions { port, ..ListenOptions::default() }).await?;
+        let api = console.settings_get().await?.get(API).filter(|api| *api == "on").map(|_| ApiOptions::default());
+        let served = api.is_some();
+        let listener = console.listen(ListenOptions { port, api, ..ListenOptions::default() }).await?;
         let url = format!("http://{}", listener.addr());
-        self.listener_state.send_replace(ListenerState { url: Some(url), ..ListenerState::bare(Condition::Running) });
+        self.listener_state.send_replace(ListenerState {
+            url: Some(url),
+            api: served,
+            ..ListenerState::bare(Condition::Running)
+        });
         *held = Some(listener);
         Ok(())
     }

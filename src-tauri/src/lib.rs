@@ -12,4 +12,5 @@ pub mod replaying;
 pub mod shell;
 pub mod state;
 pub mod tray;
+pub mod tunnelling;
 pub mod voice;

@@ -12,6 +12,7 @@ use crate::host::Host;
 use crate::launch::{self, Options};
 use crate::replaying::Replaying;
 use crate::tray::{self, Language, Tray};
+use crate::tunnelling::Tunnelling;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use tauri::webview::{NewWindowResponse, PageLoadEvent};
@@ -31,12 +32,14 @@ pub fn run(options: Options) -> ExitCode {
         .manage(Host::new(options))
         .manage(Examination::default())
         .manage(Replaying::default())
+        .manage(Tunnelling::default())
         .invoke_handler(specta.invoke_handler())
         .setup(move |app| {
             specta.mount_events(app);
             open_window(app)?;
             open_tray(app.handle());
             let app = app.handle().clone();
+            end_when_told(&app);
             tauri::async_runtime::spawn(async move { app.state::<Host>().open(&app).await });
             Ok(())
         })
@@ -45,7 +48,11 @@ pub fn run(options: Options) -> ExitCode {
         Ok(app) => {
             app.run(|app, event| {
                 if let RunEvent::Exit = event {
-                    tauri::async_runtime::block_on(app.state::<Host>().close());
+                    tauri::async_runtime::block_on(async {
+                        // it needs the desk to put things back
+                        app.state::<Tunnelling>().stop().await;
+                        app.state::<Host>().close().await;
+                    });
                     guitai_console::flush_logs();
                 }
             });
@@ -56,6 +63,28 @@ pub fn run(options: Options) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The end of a session and a plain `kill` close the window as its own button does: a tunnel ends with it, the store is
+/// closed.
+fn end_when_told(app: &AppHandle) {
+    #[cfg(unix)]
+    {
+        let app = app.clone();
+        tauri::async_runtime::spawn(async move {
+            use tokio::signal::unix::{SignalKind, signal};
+            let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+                return;
+            };
+            tokio::select! {
+                _ = term.recv() => {}
+                _ = int.recv() => {}
+            }
+            app.exit(0);
+        });
+    }
+    #[cfg(not(unix))]
+    let _ = app;
 }
 
 fn open_window(app: &App) -> tauri::Result<()> {

@@ -57,6 +57,8 @@ pub struct ListenerState {
     pub url: Option<String>,
     /// Where the current merchant's callbacks go, below `url`.
     pub notify_path: Option<String>,
+    /// Does it serve the merchant API too?
+    pub api: bool,
     /// Why it failed; while it runs: why it runs on another port than it was asked to.
     pub error: Option<Problem>,
 }
@@ -82,7 +84,7 @@ impl ListenerState {
     /// Nothing but a condition.
     #[must_use]
     pub fn bare(state: Condition) -> Self {
-        Self { state, url: None, notify_path: None, error: None }
+        Self { state, url: None, notify_path: None, api: false, error: None }
     }
 }
 

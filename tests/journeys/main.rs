@@ -2,6 +2,7 @@
 //!
 //! Each file is one kind of trouble, or none. What the command prints is tested in `command`.
 
+mod api_rules;
 mod backend;
 mod callback_lost;
 mod every_call;
@@ -12,6 +13,7 @@ mod merchant_api;
 mod migration;
 mod no_whole_answer;
 mod not_genuine;
+mod outside_scan;
 mod pay_and_be_notified;
 mod public_key_mode;
 mod refund_after_timeout;

@@ -13,15 +13,15 @@ use wechatpay::money::Fen;
 const NOT_TO_BE_HAD: [(&str, &str, u16); 1] = [("post", "/v1/payment/wx/success", 503)];
 
 /// A client of the API that remembers what it saw, and that the document allows it.
-struct Client {
-    place: String,
+pub(crate) struct Client {
+    pub(crate) place: String,
     http: reqwest::Client,
     document: Value,
     seen: BTreeSet<(String, String, u16)>,
 }
 
 impl Client {
-    async fn new(place: String) -> Self {
+    pub(crate) async fn new(place: String) -> Self {
         let http = http();
         let document = http.get(format!("{place}/v1/openapi.json")).send().await.expect("an answer");
         let document = serde_json::from_slice(&document.bytes().await.expect("a body")).expect("JSON");
@@ -29,7 +29,7 @@ impl Client {
     }
 
     /// Asks `path` of the route `template`; its status and answer, which must be as documented.
-    async fn ask(
+    pub(crate) async fn ask(
         &mut self,
         method: &str,
         template: &str,
@@ -65,12 +65,12 @@ impl Client {
         (status, value)
     }
 
-    async fn login(&mut self, code: &str) -> (u16, Value) {
+    pub(crate) async fn login(&mut self, code: &str) -> (u16, Value) {
         self.ask("post", "/v1/login", "/v1/login", &[], json!({ "code": code }).to_string()).await
     }
 
     /// A user of this name: the openid, and the Authorization.
-    async fn user(&mut self, name: &str) -> (String, String) {
+    pub(crate) async fn user(&mut self, name: &str) -> (String, String) {
         let (status, session) = self.login(&format!("sandbox-{name}")).await;
         assert_eq!(status, 200, "{session}");
         assert_eq!(session.as_object().expect("an object").len(), 3, "nothing else leaves, least of all a session_key");
@@ -78,17 +78,17 @@ impl Client {
         (session["openid"].as_str().expect("an openid").to_owned(), format!("Bearer {token}"))
     }
 
-    async fn order(&mut self, token: &str, more: &[(&str, &str)], body: &Value) -> (u16, Value) {
+    pub(crate) async fn order(&mut self, token: &str, more: &[(&str, &str)], body: &Value) -> (u16, Value) {
         let headers = [&[("authorization", token)], more].concat();
         self.ask("post", "/v1/orders", "/v1/orders", &headers, body.to_string()).await
     }
 
-    async fn pay(&mut self, token: &str, no: &str) -> (u16, Value) {
+    pub(crate) async fn pay(&mut self, token: &str, no: &str) -> (u16, Value) {
         let path = format!("/v1/orders/{no}/pay");
         self.ask("post", "/v1/orders/{orderNo}/pay", &path, &[("authorization", token)], String::new()).await
     }
 
-    async fn show(&mut self, token: &str, no: &str) -> (u16, Value) {
+    pub(crate) async fn show(&mut self, token: &str, no: &str) -> (u16, Value) {
         let path = format!("/v1/orders/{no}");
         self.ask("get", "/v1/orders/{orderNo}", &path, &[("authorization", token)], String::new()).await
     }
@@ -131,7 +131,7 @@ fn fits(document: &Value, schema: &Value, value: &Value, place: &str) {
     }
 }
 
-async fn shop() -> (House, Client) {
+pub(crate) async fn shop() -> (House, Client) {
     let mut house = House::open().await;
     let place = house.serve_api().await;
     let entry = CatalogInput {
@@ -145,7 +145,7 @@ async fn shop() -> (House, Client) {
     (house, client)
 }
 
-fn recharge(openid: &str) -> Value {
+pub(crate) fn recharge(openid: &str) -> Value {
     json!({ "phone": "13800138000", "packageType": "data", "packageId": "data-30g", "rechargeAmount": 29.9, "openid": openid })
 }
 
@@ -335,17 +335,20 @@ async fn the_pages_of_the_mini_program_come_to_a_paid_order() {
     let place = house.serve_api().await;
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../ui/miniprogram/test/walk.mjs");
     let appid = house.ready["appid"].as_str().expect("an appid").to_owned();
-    let mut walk = std::process::Command::new("node");
-    walk.args([script, &place, house.base_url(), &appid]);
-    let walked = tokio::task::spawn_blocking(move || walk.output()).await.expect("a thread").expect("node starts");
-    let said = String::from_utf8_lossy(&walked.stdout);
-    assert!(walked.status.success(), "{said}{}", String::from_utf8_lossy(&walked.stderr));
-    let shown: Value = serde_json::from_str(&said).expect("a line of JSON");
-    assert_eq!((&shown["text"], &shown["amount"], &shown["sheet"]), (&json!("支付成功"), &json!("29.90"), &json!(1)));
-    let callback = house.delivery().await;
-    assert_eq!((callback.verdict, callback.out_trade_no.as_deref()), (Verdict::Applied, shown["orderNo"].as_str()));
-    let orders = house.desk.order_list(None, guitai_console::OrderFilter::default()).await.expect("listed");
-    assert_eq!(orders.items.len(), 1, "two taps, one order");
+    for (form, count) in [("native", 1), ("uniapp", 2)] {
+        let mut walk = std::process::Command::new("node");
+        walk.args([script, &place, house.base_url(), &appid, form]);
+        let walked = tokio::task::spawn_blocking(move || walk.output()).await.expect("a thread").expect("node starts");
+        let said = String::from_utf8_lossy(&walked.stdout);
+        assert!(walked.status.success(), "{form}: {said}{}", String::from_utf8_lossy(&walked.stderr));
+        let shown: Value = serde_json::from_str(&said).expect("a line of JSON");
+        let seen = (&shown["text"], &shown["amount"], &shown["sheet"]);
+        assert_eq!(seen, (&json!("支付成功"), &json!("29.90"), &json!(1)), "{form}");
+        let callback = house.delivery().await;
+        assert_eq!((callback.verdict, callback.out_trade_no.as_deref()), (Verdict::Applied, shown["orderNo"].as_str()));
+        let orders = house.desk.order_list(None, guitai_console::OrderFilter::default()).await.expect("listed");
+        assert_eq!(orders.items.len(), count, "{form}: two taps, one order");
+    }
     house.close().await;
 }
 

@@ -9,6 +9,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -60,6 +61,19 @@ impl Window {
         Self::open_in(system, tempfile::tempdir().expect("a temporary folder")).await
     }
 
+    /// Puts a program in front of all others of its name that the window could start.
+    pub fn program(&self, name: &str, script: &str) {
+        let file = self.folder.path().join("bin").join(name);
+        std::fs::create_dir_all(file.parent().expect("bin/")).expect("bin/");
+        std::fs::write(&file, script).expect("a script");
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).expect("a program");
+    }
+
+    /// The home of this window; what it started may write there.
+    pub fn home(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Closes the window and opens it again on the same data folder.
     pub async fn reopen(self, system: System) -> Window {
         self.client.clone().close().await.expect("the session ends");
@@ -68,7 +82,8 @@ impl Window {
         Self::open_in(system, folder).await
     }
 
-    /// Opens the window on the data folder `data` in this folder, which may have merchants and orders already.
+    /// Opens the window with `folder` as its home; `data` in it may have merchants and orders already, and an
+    /// `authority.pem` is trusted in place of the system's.
     pub async fn open_in(system: System, folder: TempDir) -> Window {
         let (bus, address) = start_bus();
         let (driver, url) = start_driver(system, folder.path(), &address);
@@ -313,6 +328,13 @@ fn start_driver(system: System, home: &Path, bus: &str) -> (Child, String) {
         "WEBKIT_DISABLE_COMPOSITING_MODE",
     ] {
         command.env_remove(name);
+    }
+    let programs = std::env::var_os("PATH").unwrap_or_default();
+    let programs = std::iter::once(home.join("bin")).chain(std::env::split_paths(&programs));
+    command.env("PATH", std::env::join_paths(programs).expect("folders without a colon"));
+    let authority = home.join("authority.pem");
+    if authority.exists() {
+        command.env("SSL_CERT_FILE", authority);
     }
     let driver = command
         .arg(format!("--port={port}"))

@@ -22,7 +22,7 @@ pub const DRESSES: [(&str, &str); 4] = [("zh", "light"), ("zh", "dark"), ("en", 
 async fn shots() {
     let folder = PathBuf::from(std::env::var_os("GUITAI_SHOTS").expect("GUITAI_SHOTS names the folder"));
     crate::reconcile::shots(&folder).await;
-    let window = Window::open(System::Chinese).await;
+    let (window, way) = Window::open_with_a_way_in(System::Chinese).await;
     // Something to look at: orders in several states.
     window.make_order("25.80", "刚刚创建的订单").await;
     window.make_order("66", "待支付的订单").await;
@@ -41,6 +41,24 @@ async fn shots() {
     for _ in 0..8 {
         window.make_history(5, 7).await;
     }
+
+    window.click("nav-settings").await;
+    window.click("tunnel-state").await;
+    window.click("tunnel-preset-ssh").await;
+    window.start_ssh(way.remote_port, &way.public).await;
+    window.attribute_when("tunnel-state", "data-state", "up").await;
+    window.click("api-switch").await;
+    window.attribute_when("settings-shop", "data-api", "on").await;
+    window.click("catalog-new").await;
+    for (count, id, name, price) in [("1", "card-year", "年卡", "1288"), ("2", "data-30g", "流量包 30 GB", "29.90")]
+    {
+        window.fill("catalog-id", id).await;
+        window.fill("catalog-name", name).await;
+        window.fill("catalog-price", price).await;
+        window.press_enter().await;
+        window.attribute_when("catalog", "data-count", count).await;
+    }
+    window.press_escape().await;
 
     for (language, theme) in DRESSES {
         window.dress(language, theme).await;
@@ -82,6 +100,13 @@ async fn shots() {
         window.find("serving").await;
         shot("health").await;
         window.click("tab-settings").await;
+        window.click("tunnel-state").await;
+        shot("settings-tunnel").await;
+        window.press_with_control('k').await;
+        window.fill("palette-input", if language == "zh" { "商品目录" } else { "catalogue" }).await;
+        window.find("palette-item").await;
+        window.press_enter().await;
+        shot("settings-shop").await;
         window.click("nav-callbacks").await;
         window.click("view-lanes").await;
         window.press_escape().await;

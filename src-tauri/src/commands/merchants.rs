@@ -4,7 +4,7 @@
 use crate::confirm::confirm_change;
 use crate::host::Host;
 use guitai_console::wire::{Merchant, MerchantCheck, Problem, VaultStatus};
-use guitai_console::{MerchantInput, MerchantPatch};
+use guitai_console::{MerchantInput, MerchantPatch, Pems, PemsContent};
 use tauri::{AppHandle, State};
 
 /// Adds a profile.
@@ -20,6 +20,17 @@ pub async fn merchant_add(host: State<'_, Host>, input: MerchantInput) -> Result
 pub async fn merchant_add_from_sandbox(host: State<'_, Host>, name: String) -> Result<Merchant, Problem> {
     let credentials = host.sandbox_credentials().await?;
     host.console().await?.merchant_add_from_sandbox(&name, &credentials).await
+}
+
+/// Which of these key files is what, and do they belong together; before anything is kept.
+#[tauri::command]
+#[specta::specta]
+pub async fn merchant_files(
+    host: State<'_, Host>,
+    files: Vec<PemsContent>,
+    mchid: Option<String>,
+) -> Result<Pems, Problem> {
+    host.console().await?.pems_of(files, mchid.as_deref()).await
 }
 
 /// All profiles.

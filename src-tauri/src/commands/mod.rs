@@ -3,6 +3,7 @@
 
 use tauri_specta::{Builder, collect_commands, collect_events};
 
+pub mod api;
 pub mod app;
 pub mod bills;
 pub mod callbacks;
@@ -22,12 +23,18 @@ pub mod refunds;
 pub mod replay;
 pub mod sandbox;
 pub mod store;
+pub mod tunnel;
 
 /// All commands and events, typed; the source of `ui/src/backend/bindings.ts`.
 #[must_use]
 pub fn builder() -> Builder<tauri::Wry> {
     Builder::<tauri::Wry>::new()
         .commands(collect_commands![
+            api::api_document,
+            api::api_set,
+            api::catalog_add,
+            api::catalog_list,
+            api::catalog_remove,
             app::app_state,
             app::copy_text,
             app::settings_set,
@@ -72,6 +79,7 @@ pub fn builder() -> Builder<tauri::Wry> {
             merchants::merchant_add,
             merchants::merchant_add_from_sandbox,
             merchants::merchant_check,
+            merchants::merchant_files,
             merchants::merchant_list,
             merchants::merchant_remove,
             merchants::merchant_show,
@@ -123,6 +131,10 @@ pub fn builder() -> Builder<tauri::Wry> {
             store::log_folder_open,
             store::log_lines,
             store::store_doctor,
+            tunnel::notify_url_check,
+            tunnel::tunnel_start,
+            tunnel::tunnel_state,
+            tunnel::tunnel_stop,
         ])
         // JSON from outside (a decrypted resource, a bill) may hold any integer, and JSON.parse makes a number of it anyway;
         // our own amounts stay far below 2^53 fen.

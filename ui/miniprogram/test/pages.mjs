@@ -1,9 +1,9 @@
-// The pages against a server that keeps to the merchant API's contract and can be told to misbehave.
+// The pages of both forms against a server that keeps to the merchant API's contract and can be told to misbehave.
 import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import { readFileSync, existsSync } from 'node:fs'
 import { after, before, beforeEach, test } from 'node:test'
-import { phone } from './wx.mjs'
+import { FORMS, parts, phone } from './wx.mjs'
 
 let server, api, shop
 
@@ -67,124 +67,126 @@ const paid = ({ package: handle }) => {
 }
 const type = (page, value) => page.onPhone({ detail: { value } })
 
-test('two quick taps are one order and one payment, and the result is the server’s', async () => {
-  const { open, opened, calls } = phone({ api, sheet: paid })
-  const page = open('/pages/order/order')
-  type(page, '13800138000')
-  await Promise.all([page.onPay(), page.onPay()])
-  assert.deepEqual([shop.orders.size, calls.sheet, calls.login, page.data.busy], [1, 1, 1, false])
-  assert.deepEqual(opened, ['/pages/result/result?orderNo=GT000000'])
-  const result = open(opened[0])
-  await result.asked
-  assert.deepEqual([result.data.text, result.data.amount, result.data.done], ['支付成功', '12.00', true])
-})
+for (const form of FORMS) {
+  test(form + ': two quick taps are one order and one payment, and the result is the server’s', async () => {
+    const { open, opened, calls } = await phone({ form, api, sheet: paid })
+    const page = open('/pages/order/order')
+    type(page, '13800138000')
+    await Promise.all([page.onPay(), page.onPay()])
+    assert.deepEqual([shop.orders.size, calls.sheet, calls.login, page.data.busy], [1, 1, 1, false])
+    assert.deepEqual(opened, ['/pages/result/result?orderNo=GT000000'])
+    const result = open(opened[0])
+    await result.asked
+    assert.deepEqual([result.data.text, result.data.amount, result.data.done], ['支付成功', '12.00', true])
+  })
 
-test('fields that the server names are shown beside them', async () => {
-  const { open, opened } = phone({ api, sheet: paid })
-  shop.refuse.fields = { phone: '须为 11 位手机号' }
-  const page = open('/pages/order/order')
-  await page.onPay()
-  assert.deepEqual([page.data.wrong, page.data.message, page.data.busy], [{ phone: '须为 11 位手机号' }, '参数错误.', false])
-  type(page, '13800138000')
-  assert.deepEqual([page.data.wrong, page.data.message, opened], [{}, '', []])
-})
+  test(form + ': fields that the server names are shown beside them', async () => {
+    const { open, opened } = await phone({ form, api, sheet: paid })
+    shop.refuse.fields = { phone: '须为 11 位手机号' }
+    const page = open('/pages/order/order')
+    await page.onPay()
+    assert.deepEqual([page.data.wrong, page.data.message, page.data.busy], [{ phone: '须为 11 位手机号' }, '参数错误.', false])
+    type(page, '13800138000')
+    assert.deepEqual([page.data.wrong, page.data.message, opened], [{}, '', []])
+  })
 
-test('a cancelled payment goes on with the same order; another choice is another order', async () => {
-  let sheet = () => ({ errMsg: 'requestPayment:fail cancel' })
-  const { open, opened } = phone({ api, sheet: (params) => sheet(params) })
-  const page = open('/pages/order/order')
-  type(page, '13800138000')
-  await page.onPay()
-  assert.match(page.data.message, /已取消/)
-  await page.onPay()
-  assert.equal(shop.orders.size, 1)
-  page.onChoose({ detail: { value: '1' } })
-  sheet = paid
-  await page.onPay()
-  assert.equal(shop.orders.size, 2)
-  assert.deepEqual(opened, ['/pages/result/result?orderNo=GT000001'])
-})
-
-test('a lost answer is repeated under the same key', async () => {
-  const { open } = phone({ api, sheet: paid })
-  const page = open('/pages/order/order')
-  type(page, '13800138000')
-  await page.onPay()
-  assert.equal(shop.orders.size, 1)
-  // the server keeps the next order, and its answer is lost
-  type(page, '13800138001')
-  shop.cut = 1
-  await page.onPay()
-  assert.deepEqual([page.data.message, shop.orders.size], ['网络不通，请检查后再试。', 2])
-  await page.onPay()
-  assert.equal(shop.orders.size, 2, 'found again, not made again')
-})
-
-test('what the pay sheet says is not believed', async () => {
-  for (const [errMsg, state, text] of [
-    ['requestPayment:ok', 'NOTPAY', /还没有收到支付结果/],
-    ['requestPayment:fail system error', 'SUCCESS', /支付成功/],
-    ['requestPayment:ok', 'CLOSED', /已关闭/],
-    ['requestPayment:ok', 'SOMETHING_NEW', /SOMETHING_NEW/],
-  ]) {
-    shop = fresh()
-    const { open, opened } = phone({ api, gaps: [1, 1], sheet: () => ({ errMsg }) })
+  test(form + ': a cancelled payment goes on with the same order; another choice is another order', async () => {
+    let sheet = () => ({ errMsg: 'requestPayment:fail cancel' })
+    const { open, opened } = await phone({ form, api, sheet: (params) => sheet(params) })
     const page = open('/pages/order/order')
     type(page, '13800138000')
     await page.onPay()
-    shop.orders.get('GT000000').state = state
-    const result = open(opened[0])
-    await result.asked
-    assert.match(result.data.text, text, errMsg + ' ' + state)
-    assert.equal(result.data.done, state !== 'NOTPAY')
-    if (state === 'NOTPAY') {
-      shop.orders.get('GT000000').state = 'SUCCESS'
-      result.onAgain()
+    assert.match(page.data.message, /已取消/)
+    await page.onPay()
+    assert.equal(shop.orders.size, 1)
+    page.onChoose({ detail: { value: '1' } })
+    sheet = paid
+    await page.onPay()
+    assert.equal(shop.orders.size, 2)
+    assert.deepEqual(opened, ['/pages/result/result?orderNo=GT000001'])
+  })
+
+  test(form + ': a lost answer is repeated under the same key', async () => {
+    const { open } = await phone({ form, api, sheet: paid })
+    const page = open('/pages/order/order')
+    type(page, '13800138000')
+    await page.onPay()
+    assert.equal(shop.orders.size, 1)
+    // the server keeps the next order, and its answer is lost
+    type(page, '13800138001')
+    shop.cut = 1
+    await page.onPay()
+    assert.deepEqual([page.data.message, shop.orders.size], ['网络不通，请检查后再试。', 2])
+    await page.onPay()
+    assert.equal(shop.orders.size, 2, 'found again, not made again')
+  })
+
+  test(form + ': what the pay sheet says is not believed', async () => {
+    for (const [errMsg, state, text] of [
+      ['requestPayment:ok', 'NOTPAY', /还没有收到支付结果/],
+      ['requestPayment:fail system error', 'SUCCESS', /支付成功/],
+      ['requestPayment:ok', 'CLOSED', /已关闭/],
+      ['requestPayment:ok', 'SOMETHING_NEW', /SOMETHING_NEW/],
+    ]) {
+      shop = fresh()
+      const { open, opened } = await phone({ form, api, gaps: [1, 1], sheet: () => ({ errMsg }) })
+      const page = open('/pages/order/order')
+      type(page, '13800138000')
+      await page.onPay()
+      shop.orders.get('GT000000').state = state
+      const result = open(opened[0])
       await result.asked
-      assert.equal(result.data.text, '支付成功')
+      assert.match(result.data.text, text, errMsg + ' ' + state)
+      assert.equal(result.data.done, state !== 'NOTPAY')
+      if (state === 'NOTPAY') {
+        shop.orders.get('GT000000').state = 'SUCCESS'
+        result.onAgain()
+        await result.asked
+        assert.equal(result.data.text, '支付成功')
+      }
     }
-  }
-})
+  })
 
-test('an order that is paid already leads to its result instead of a second payment', async () => {
-  const { open, opened, calls } = phone({ api, sheet: () => ({ errMsg: 'requestPayment:fail cancel' }) })
-  const page = open('/pages/order/order')
-  type(page, '13800138000')
-  await page.onPay()
-  shop.orders.get('GT000000').state = 'SUCCESS'
-  await page.onPay()
-  assert.deepEqual([calls.sheet, opened], [1, ['/pages/result/result?orderNo=GT000000']])
-})
+  test(form + ': an order that is paid already leads to its result instead of a second payment', async () => {
+    const { open, opened, calls } = await phone({ form, api, sheet: () => ({ errMsg: 'requestPayment:fail cancel' }) })
+    const page = open('/pages/order/order')
+    type(page, '13800138000')
+    await page.onPay()
+    shop.orders.get('GT000000').state = 'SUCCESS'
+    await page.onPay()
+    assert.deepEqual([calls.sheet, opened], [1, ['/pages/result/result?orderNo=GT000000']])
+  })
 
-test('a token that no longer holds is fetched anew, once', async () => {
-  const { open, calls } = phone({ api, sheet: paid })
-  const page = open('/pages/order/order')
-  type(page, '13800138000')
-  shop.expired.add('t1')
-  await page.onPay()
-  assert.deepEqual([calls.login, shop.orders.size, page.data.message], [2, 1, ''])
-  type(page, '13800138001')
-  shop.expired.add('t2').add('t3')
-  await page.onPay()
-  assert.deepEqual([calls.login, page.data.message, page.data.busy], [3, '请先登录。', false])
-})
+  test(form + ': a token that no longer holds is fetched anew, once', async () => {
+    const { open, calls } = await phone({ form, api, sheet: paid })
+    const page = open('/pages/order/order')
+    type(page, '13800138000')
+    shop.expired.add('t1')
+    await page.onPay()
+    assert.deepEqual([calls.login, shop.orders.size, page.data.message], [2, 1, ''])
+    type(page, '13800138001')
+    shop.expired.add('t2').add('t3')
+    await page.onPay()
+    assert.deepEqual([calls.login, page.data.message, page.data.busy], [3, '请先登录。', false])
+  })
 
-test('a page that was left asks no more', async () => {
-  const { open, opened } = phone({ api, gaps: [1, 60_000], sheet: () => ({ errMsg: 'requestPayment:ok' }) })
-  const page = open('/pages/order/order')
-  type(page, '13800138000')
-  await page.onPay()
-  const result = open(opened[0])
-  result.onUnload()
-  const before = result.data.text
-  await new Promise((resolve) => setImmediate(resolve))
-  assert.deepEqual([result.data.text, result.data.done], [before, false])
-})
+  test(form + ': a page that was left asks no more', async () => {
+    const { open, opened } = await phone({ form, api, gaps: [1, 60_000], sheet: () => ({ errMsg: 'requestPayment:ok' }) })
+    const page = open('/pages/order/order')
+    type(page, '13800138000')
+    await page.onPay()
+    const result = open(opened[0])
+    result.onUnload()
+    const before = result.data.text
+    await new Promise((resolve) => setImmediate(resolve))
+    assert.deepEqual([result.data.text, result.data.done], [before, false])
+  })
+}
 
-test('every page of app.json has its four files, and its markup calls only what is there', () => {
+test('every page of app.json has its four files, and its markup calls only what is there', async () => {
   const root = new URL('..', import.meta.url)
   const read = (name) => readFileSync(new URL(name, root), 'utf8')
-  const { open } = phone({ api, sheet: paid })
+  const { open } = await phone({ api, sheet: paid })
   for (const page of JSON.parse(read('app.json')).pages) {
     for (const kind of ['.js', '.json', '.wxml', '.wxss']) assert.ok(existsSync(new URL(page + kind, root)), page + kind)
     const declared = open(page + '?orderNo=GT0000')
@@ -196,4 +198,35 @@ test('every page of app.json has its four files, and its markup calls only what 
       assert.ok(name in declared.data || name === 'item' || name === 'index', page + ': ' + name)
     }
   }
+})
+
+test('every page of pages.json is there, balanced, and its template calls only what its script has', async () => {
+  const root = new URL('../uniapp/', import.meta.url)
+  const read = (name) => readFileSync(new URL(name, root), 'utf8')
+  const { open } = await phone({ form: 'uniapp', api, sheet: paid })
+  for (const { path: page } of JSON.parse(read('pages.json')).pages) {
+    const { template, script } = parts(read(page + '.vue'))
+    assert.notEqual(script, '', page)
+    const stack = []
+    for (const [, close, tag, empty] of template.matchAll(/<(\/?)([a-z-]+)(?:"[^"]*"|[^">])*?(\/?)>/g)) {
+      if (close) assert.equal(stack.pop(), tag, page + ': </' + tag + '>')
+      else if (!empty) stack.push(tag)
+    }
+    assert.deepEqual(stack, [], page)
+    const declared = open(page + '?orderNo=GT0000')
+    if (declared.onUnload) declared.onUnload()
+    for (const [, handler] of template.matchAll(/@\w+="(\w+)"/g)) assert.equal(typeof declared[handler], 'function', page + ': ' + handler)
+    for (const [, name] of template.matchAll(/(?:\{\{ |(?::\w+|v-if)="!?)([a-z]\w*)/g)) {
+      assert.ok(name in declared || name === 'item' || name === 'index', page + ': ' + name)
+    }
+  }
+  const manifest = JSON.parse(read('manifest.json'))
+  assert.equal(manifest.vueVersion, '3')
+  assert.ok('mp-weixin' in manifest)
+})
+
+test('both forms share one core, and sell the same', () => {
+  const read = (name) => readFileSync(new URL('../' + name, import.meta.url), 'utf8')
+  assert.equal(read('uniapp/core.js'), read('core.js').replace(/^module\.exports = (\{.*\})$/m, 'export $1'))
+  assert.equal(read('uniapp/config.js'), read('config.js').replace(/^module\.exports =/m, 'export default'))
 })

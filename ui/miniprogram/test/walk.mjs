@@ -1,8 +1,8 @@
-// The pages on a real desk and a real sandbox: node walk.mjs API SANDBOX APPID. The pay sheet checks the params as WeChat's
+// The pages on a real desk and a real sandbox: node walk.mjs API SANDBOX APPID [uniapp]. The pay sheet checks the params as WeChat's
 // client would, then the payer pays. Prints what the result page shows, as one line of JSON.
 import { phone } from './wx.mjs'
 
-const [api, sandbox, appId] = process.argv.slice(2)
+const [api, sandbox, appId, form = 'native'] = process.argv.slice(2)
 
 async function control(name, body) {
   const answer = await fetch(sandbox + '/_sandbox/' + name, {
@@ -13,7 +13,8 @@ async function control(name, body) {
   return answer.json()
 }
 
-const { open, opened, calls } = phone({
+const { open, opened, calls } = await phone({
+  form,
   api,
   gaps: Array(100).fill(100),
   async sheet(params) {

@@ -5,6 +5,16 @@ import * as __TAURI_EVENT from "@tauri-apps/api/event";
 
 /** Commands */
 export const commands = {
+	/**  The OpenAPI document that the API serves. */
+	apiDocument: () => typedError<string, Problem>(__TAURI_INVOKE("api_document")),
+	/**  Switches the API on or off; it is on the listener's port, which is opened anew. `origins`: web pages that may call it. */
+	apiSet: (on: boolean, origins: string[]) => typedError<null, Problem>(__TAURI_INVOKE("api_set", { on, origins })),
+	/**  Adds an entry to the catalogue. */
+	catalogAdd: (input: CatalogInput) => typedError<CatalogEntry, Problem>(__TAURI_INVOKE("catalog_add", { input })),
+	/**  All entries, by id. */
+	catalogList: () => typedError<Page<CatalogEntry>, Problem>(__TAURI_INVOKE("catalog_list")),
+	/**  Removes an entry; orders made from it stay. */
+	catalogRemove: (id: string) => typedError<null, Problem>(__TAURI_INVOKE("catalog_remove", { id })),
 	/**  What the frame shows; answered at once, also while things are still starting. */
 	appState: () => typedError<AppState, Problem>(__TAURI_INVOKE("app_state")),
 	/**  Puts a text on the clipboard. */
@@ -93,6 +103,8 @@ export const commands = {
 	merchantAddFromSandbox: (name: string) => typedError<Merchant, Problem>(__TAURI_INVOKE("merchant_add_from_sandbox", { name })),
 	/**  Do key, certificate, serial and APIv3 key belong together? */
 	merchantCheck: (m: string | null) => typedError<MerchantCheck, Problem>(__TAURI_INVOKE("merchant_check", { m })),
+	/**  Which of these key files is what, and do they belong together; before anything is kept. */
+	merchantFiles: (files: PemsContent[], mchid: string | null) => typedError<Pems, Problem>(__TAURI_INVOKE("merchant_files", { files, mchid })),
 	/**  All profiles. */
 	merchantList: () => typedError<Merchant[], Problem>(__TAURI_INVOKE("merchant_list")),
 	/**  Removes a profile and its keys. */
@@ -201,6 +213,17 @@ export const commands = {
 	logLines: (after: number) => typedError<LogLine[], Problem>(__TAURI_INVOKE("log_lines", { after })),
 	/**  Is the store sound; with `mend`, what is derived is made anew where it is wrong. */
 	storeDoctor: (mend: boolean) => typedError<StoreReport, Problem>(__TAURI_INVOKE("store_doctor", { mend })),
+	/**  Judges the merchant's `notify_url` as WeChat Pay would use it, and proves whether it leads to this desk. */
+	notifyUrlCheck: (m: string | null) => typedError<NotifyUrlReport, Problem>(__TAURI_INVOKE("notify_url_check", { m })),
+	/**
+	 *  Opens a tunnel to this window's listener, in place of one that is open. Whatever more than a known program it runs,
+	 *  and whatever it changes of a live merchant, is asked about outside the page.
+	 */
+	tunnelStart: (m: string | null, options: TunnelOptions) => typedError<null, Problem>(__TAURI_INVOKE("tunnel_start", { m, options })),
+	/**  Where it stands: at once for a reader that hasn't seen `seen`, else when something changes. */
+	tunnelState: (seen: number | null) => typedError<TunnelState, Problem>(__TAURI_INVOKE("tunnel_state", { seen })),
+	/**  Ends it; the merchant's `notify_url` is what it was before. */
+	tunnelStop: () => typedError<null, Problem>(__TAURI_INVOKE("tunnel_stop")),
 };
 
 /** Events */
@@ -622,6 +645,32 @@ export type CertificateEnd = {
 	not_after: string,
 	/**  Whole days until then; negative: it has ended. */
 	days: number,
+};
+
+/**  One entry of the catalogue. */
+export type CatalogEntry = {
+	/**  What clients name it by. */
+	id: string,
+	/**  What the payer reads. */
+	name: string,
+	/**  Fen. */
+	price: number,
+	/**  Its kind, where one was given. */
+	type?: string | null,
+	/**  When it was added. */
+	created_at: string,
+};
+
+/**  What is sold, as it is added. */
+export type CatalogInput = {
+	/**  1 to 32 of `A-Z a-z 0-9 . _ -`. */
+	id: string,
+	/**  1 to 127 characters; what the payer reads. */
+	name: string,
+	/**  Fen; 1 to 1,000,000,000. */
+	price: number,
+	/**  1 to 32 characters; a client must name the same, if there is one. */
+	type?: string | null,
 };
 
 /**  A certificate as people see it. */
@@ -1411,6 +1460,8 @@ export type ListenerState = {
 	url: string | null,
 	/**  Where the current merchant's callbacks go, below `url`. */
 	notify_path: string | null,
+	/**  Does it serve the merchant API too? */
+	api: boolean,
 	/**  Why it failed; while it runs: why it runs on another port than it was asked to. */
 	error: Problem | null,
 };
@@ -1642,6 +1693,33 @@ export type NotificationView = {
 	next_attempt_at: string | null,
 };
 
+/**  One thing that is wrong with a `notify_url`. */
+export type NotifyUrlFinding = {
+	/**
+	 *  `https`, `full_path`, `no_query`, `charset`, … (its text); `never_arrived`, `redirect`, `login_page`, `nobody_listens`,
+	 *  `refused`, `other_program`, `slow`.
+	 */
+	rule: string,
+	/**  What is wrong. */
+	message: Bilingual,
+	/**  What to do. */
+	fix: Bilingual,
+};
+
+/**  What is wrong with a `notify_url`, or nothing. */
+export type NotifyUrlReport = {
+	/**  What was looked at. */
+	notify_url: string,
+	/**  Did the request come back from this desk's own listener? */
+	proved: boolean,
+	/**  From sending to the answer, in milliseconds; `None`: nothing came back. */
+	latency_ms: number | null,
+	/**  What came back. */
+	status: number | null,
+	/**  Empty: nothing is wrong. */
+	findings: NotifyUrlFinding[],
+};
+
 /**  One order as lists show it. */
 export type Order = {
 	/**  The merchant's number. */
@@ -1817,6 +1895,73 @@ export type Payer = {
 	/**  The payer's id under the order's appid. */
 	openid: string,
 };
+
+/**  What is in a folder of key files. */
+export type Pems = {
+	/**  By name. */
+	files: PemsFile[],
+	/**  As the certificate says, or as given. */
+	mchid: string | null,
+	/**  Of the merchant certificate. */
+	serial_no: string | null,
+	/**  Is nothing unusable, and do key and certificate belong together. */
+	ok: boolean,
+	/**  What was compared, and with which result. */
+	findings: Bilingual[],
+	/**  What a merchant still needs: `mchid`, `appid`, `serial_no`, `private_key`, `api_v3_key`, `public_key_id`. */
+	missing: string[],
+};
+
+/**  A key file that doesn't lie in a folder: dropped on the window, or chosen there. */
+export type PemsContent = {
+	/**  What it is called. */
+	name: string,
+	/**  What is in it, as base64. */
+	base64: string,
+};
+
+/**  One file of the folder. Nothing secret of it is told. */
+export type PemsFile = {
+	/**  Its name in the folder. */
+	name: string,
+	/**  What it is. */
+	kind: PemsKind,
+	/**  Would it become a part of the merchant. */
+	used: boolean,
+	/**  Of a certificate. */
+	serial_no?: string | null,
+	/**  Of a certificate. */
+	not_after?: string | null,
+	/**  What stands in the way, or why it is left out. */
+	note?: Bilingual | null,
+	/**  The code of what stands in the way, as `KEY_ENCRYPTED`. */
+	code?: string | null,
+};
+
+/**  What a file of the folder is. */
+export type PemsKind = 
+/**  `apiclient_key.pem`. */
+"private_key" | 
+/**  `apiclient_cert.pem`. */
+"merchant_certificate" | 
+/**  `apiclient_cert.p12`: key and certificate in one. */
+"bundle" | 
+/**  A certificate of WeChat Pay's. */
+"platform_certificate" | 
+/**  `pub_key.pem`. */
+"public_key" | 
+/**  A text `PUB_KEY_ID_…`. */
+"public_key_id" | 
+/**  A text `wx…`. */
+"appid" | 
+/**  By its name: a text file with `v3` in it. */
+"api_v3_key" | 
+/**  By its name: a text file with `secret` in it. */
+"app_secret" | 
+/**  It is one of these, and can't be used. */
+"unusable" | 
+/**  None of these. */
+"other";
 
 /**  What the payer's phone shows before paying. */
 export type PhoneOrder = {
@@ -2454,6 +2599,92 @@ export type TimelineEntry = {
 	exchange_id?: string | null,
 	/**  The delivery behind it. */
 	callback_id?: string | null,
+};
+
+/**  Does the world reach the listener? */
+export type TunnelCondition = 
+/**  Nobody wants one. */
+"off" | 
+/**  The program runs; no proof yet. */
+"starting" | 
+/**  A request from outside in came back to this desk. */
+"up" | 
+/**  The program runs, and what goes to its address doesn't come back here. */
+"unreachable" | 
+/**  The program ended and is started again soon. */
+"restarting";
+
+/**  One line of the log. */
+export type TunnelLine = {
+	/**  When, RFC 3339. */
+	at: string,
+	/**  What the program wrote; or what was started (`▸`) or ended (`■`). */
+	line: string,
+};
+
+/**  How to reach the listener from the internet. */
+export type TunnelOptions = {
+	/**  Which program. */
+	preset: TunnelPreset,
+	/**  The listener's port on 127.0.0.1. */
+	port: number,
+	/**  The public address, where the program doesn't say it: a server of one's own in front of `ssh -R` or frp. */
+	public_url?: string | null,
+	/**  `ssh`: where to, such as `me@server.example`. */
+	ssh_to?: string | null,
+	/**  `ssh`: the port at the server that is forwarded here; 0 lets the server choose. */
+	remote_port?: number,
+	/**  `frpc`: its configuration file. */
+	config?: string | null,
+	/**  `custom`: a command line; `{port}` in it becomes the listener's port. */
+	command?: string | null,
+	/**  More arguments for the program, before the preset's own. */
+	arguments?: string[],
+	/**  Trust this root certificate (PEM) too when the tunnel is proved: an HTTPS proxy with an authority of one's own. */
+	ca_certificate?: string | null,
+	/**  Don't write the address into the merchant's `notify_url`. */
+	keep_notify_url?: boolean,
+};
+
+/**  A tunnel program. */
+export type TunnelPreset = 
+/**  Cloudflare's quick tunnel: no account, another address each time. */
+"cloudflared" | 
+/**  ngrok with the account that it is logged in to. */
+"ngrok" | 
+/**  frp's client with its own configuration file. */
+"frpc" | 
+/**  `ssh -R` to a server that forwards a port, or that publishes it. */
+"ssh" | 
+/**  Any other command. */
+"custom";
+
+/**  Where the tunnel stands. */
+export type TunnelState = {
+	/**  Counts up with each change. */
+	revision: number,
+	/**  The one word. */
+	condition: TunnelCondition,
+	/**  Whose callbacks it carries. */
+	merchant: string | null,
+	/**  The listener's port that it leads to. */
+	port: number | null,
+	/**  What runs, as a shell would take it. */
+	command: string | null,
+	/**  The public address. */
+	public_url: string | null,
+	/**  The public address with the merchant's path. */
+	notify_url: string | null,
+	/**  Is that the merchant's `notify_url` now? */
+	notify_url_set: boolean,
+	/**  The newest proof. */
+	report: NotifyUrlReport | null,
+	/**  When that was. */
+	checked_at: string | null,
+	/**  When the program is started again. */
+	again_at: string | null,
+	/**  The newest 200 lines, oldest first. */
+	log: TunnelLine[],
 };
 
 export type Value = null | boolean | number | string | Value[] | { [key in string]: Value };

@@ -10,6 +10,7 @@ import { healthCommands } from './fake_health';
 import { base64Of, fakeHistory } from './fake_history';
 import { labCommands } from './fake_lab';
 import { replayCommands } from './fake_replay';
+import { tunnelCommands } from './fake_tunnel';
 import { base64, callbackOf, chance, exchangeOf, merchants, seed, type Seed } from './fake_data';
 
 export interface FakeOptions {
@@ -73,7 +74,7 @@ export function fake(options: FakeOptions = {}): FakeBackend {
     locale: 'zh',
     merchants: profiles.map((profile) => ({ ...profile })),
     current: profiles.find((profile) => profile.current)?.name ?? null,
-    listener: { state: listening === null ? 'stopped' : 'running', url: listening === null ? null : `http://127.0.0.1:${listening}`, notify_path: '/notify/sandbox', error: null },
+    listener: { state: listening === null ? 'stopped' : 'running', url: listening === null ? null : `http://127.0.0.1:${listening}`, notify_path: '/notify/sandbox', api: listening !== null && settings.api === 'on', error: null },
     sandbox: { state: 'running', base_url: 'http://127.0.0.1:8788', proxy_url: 'http://127.0.0.1:8789', ca_certificate: '~/.local/share/guitai/sandbox/keys/sandbox_ca.pem', openid: 'oUpF8uMuAJO_M2pxb1Q9zNjWeS6o', error: null },
     clock_skew_ms: 12,
     store_bytes: 4_812_800,
@@ -149,6 +150,14 @@ export function fake(options: FakeOptions = {}): FakeBackend {
     ...labCommands(),
     ...healthCommands(now),
     ...replayCommands(() => data.callbacks),
+    ...tunnelCommands(() => profiles.find((profile) => profile.current)?.notify_url ?? null),
+    apiSet: async (on, origins) => {
+      if (origins.some((origin) => !/^https?:\/\/[^/]+$/.test(origin))) throw refusal('INVALID_FIELD', 'api_origins 须为 https://shop.example 这样的来源', 'api_origins must be an origin like https://shop.example', 'api_origins');
+      settings.api = on ? 'on' : '';
+      settings.api_origins = origins.join(' ');
+      appChanged();
+      return null;
+    },
     appState: async () => app(),
     copyText: async (text) => {
       await globalThis.navigator?.clipboard?.writeText(text).catch(() => undefined);
@@ -223,6 +232,15 @@ export function fake(options: FakeOptions = {}): FakeBackend {
           item('gateway_reachable', true, '41 ms', '41 ms'),
         ],
       };
+    },
+    merchantFiles: async (files, mchid) => {
+      const texts = files.map((file) => ({ name: file.name, text: atob(file.base64) }));
+      const key = texts.find(({ text }) => text.includes('PRIVATE KEY'));
+      const certificate = texts.find(({ text }) => text.includes('CERTIFICATE'));
+      const belongs = !key?.text.includes('OTHER');
+      const findings = key && certificate ? [belongs ? { zh: '私钥属于商户证书 5A1B。', en: 'The private key belongs to the merchant certificate 5A1B.' } : { zh: '私钥不属于这里的任何一张商户证书。', en: 'The private key belongs to no merchant certificate here.' }] : [];
+      const shown = texts.map(({ name, text }) => ({ name, kind: text.includes('PRIVATE KEY') ? ('private_key' as const) : text.includes('CERTIFICATE') ? ('merchant_certificate' as const) : ('other' as const), used: true }));
+      return { files: shown, mchid: mchid ?? (certificate ? '1900000001' : null), serial_no: certificate ? '5A1B' : null, ok: belongs, findings, missing: [] };
     },
     merchantList: async () => profiles,
     merchantRemove: async (name) => {

@@ -7,6 +7,8 @@ export interface KeyFile {
   kind: FileKind;
   /** PEM text, the key's text, or base64 of a .p12. */
   content: string;
+  /** The file as it is. */
+  base64: string;
 }
 
 /** No key file is larger, bytes. */
@@ -15,13 +17,14 @@ export const MOST_BYTES = 64 * 1024;
 /** One file of a merchant. The name decides only between merchant's and platform's certificate. */
 export function keyFile(name: string, bytes: Uint8Array): KeyFile {
   const text = new TextDecoder('utf-8').decode(bytes).replace(/^\ufeff/, '').trim();
-  const is = (kind: FileKind, content = text): KeyFile => ({ name, kind, content });
+  const base64 = btoa(latin1(bytes));
+  const is = (kind: FileKind, content = text): KeyFile => ({ name, kind, content, base64 });
   if (/-----BEGIN ENCRYPTED PRIVATE KEY-----|Proc-Type: 4,ENCRYPTED/.test(text)) return is('encrypted_key', '');
   if (/-----BEGIN (RSA )?PRIVATE KEY-----/.test(text)) return is('private_key');
   if (text.includes('-----BEGIN CERTIFICATE-----')) return is(/wechatpay|platform|平台/i.test(name) ? 'platform_certificate' : 'certificate');
   if (text.includes('-----BEGIN PUBLIC KEY-----')) return is('public_key');
   // A PKCS #12 file is a DER SEQUENCE that starts with INTEGER 3.
-  if (bytes[0] === 0x30 && (/\.(p12|pfx)$/i.test(name) || /\x02\x01\x03/.test(latin1(bytes.subarray(0, 12))))) return is('pkcs12', btoa(latin1(bytes)));
+  if (bytes[0] === 0x30 && (/\.(p12|pfx)$/i.test(name) || /\x02\x01\x03/.test(latin1(bytes.subarray(0, 12))))) return is('pkcs12', base64);
   if (/^[\x21-\x7e]{32}$/.test(text)) return is('api_v3_key');
   return is('unknown', '');
 }

@@ -82,6 +82,8 @@ export function actions(desk: Desk): Action[] {
   list.push(
     ...(['doctor', 'playground', 'keys'] as const).map((tab): Action => ({ id: `bench-${tab}`, group: 'go', name: `${t.nav.signatures} · ${t.lab.tabs[tab]}`, run: () => desk.bench.show(tab) })),
     { id: 'health', group: 'go', name: t.health.title, run: () => desk.health.show() },
+    { id: 'tunnel', group: 'go', name: t.tunnel.title, run: () => desk.seek('settings-tunnel') },
+    { id: 'catalog', group: 'go', name: `${t.shop.apiTitle} · ${t.shop.catalog}`, run: () => desk.seek('settings-shop') },
     { id: 'certify', group: 'go', name: t.lab.certify.title, run: () => desk.certify.show() },
     { id: 'search', group: 'list', name: t.keys.search, key: '/', run: focusSearch },
     { id: 'workbench', group: 'frame', name: t.keys.workbench, key: '`', run: () => view.turnDrawer() },

@@ -22,8 +22,10 @@ import { Orders } from './orders.svelte';
 import { Overviews } from './overviews.svelte';
 import { Phone } from './phone.svelte';
 import { SandboxBoard } from './sandbox.svelte';
+import { Shop } from './shop.svelte';
 import { Task } from './task.svelte';
 import { Toasts } from './toasts.svelte';
+import { Tunnels } from './tunnels.svelte';
 import { View, type Screen } from './view.svelte';
 
 /** What a part of the state hears when something changed. `missed`: ask again for everything that is shown. */
@@ -39,6 +41,8 @@ export class Desk {
   menu = $state.raw<MenuAt | null>(null);
   paletteOpen = $state(false);
   keysOpen = $state(false);
+  /** The card of the settings that is to be in view next. */
+  sought = $state<string | null>(null);
 
   readonly opening = new Task();
   readonly commands: Commands;
@@ -61,6 +65,8 @@ export class Desk {
   readonly replays: Replays;
   readonly forwards: Forwards;
   readonly health: HealthBoard;
+  readonly tunnels: Tunnels;
+  readonly shop: Shop;
 
   #stops: (() => void)[] = [];
 
@@ -81,6 +87,8 @@ export class Desk {
     this.replays = new Replays(this);
     this.forwards = new Forwards(this);
     this.health = new HealthBoard(this);
+    this.tunnels = new Tunnels(this);
+    this.shop = new Shop(this);
   }
 
   /** Listens first, then asks: nothing that happens between is lost. */
@@ -97,6 +105,7 @@ export class Desk {
       // What no event tells of: the store's size, the clock's skew, what another process took in.
       const asking = setInterval(() => void this.#askApp(), 30_000);
       this.#stops.push(() => clearInterval(asking));
+      this.#stops.push(this.tunnels.follow());
     });
   }
 
@@ -129,6 +138,13 @@ export class Desk {
   /** Goes to a screen. */
   go(screen: Screen): void {
     this.view.go(screen);
+  }
+
+  /** Goes to a card of the settings. */
+  seek(card: string): void {
+    this.sought = card;
+    this.health.shown = false;
+    this.go('settings');
   }
 
   /** Asks before something that can't be undone; the answer is the button that was pressed. */

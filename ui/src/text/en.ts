@@ -5,6 +5,7 @@ import { health } from './health.en';
 import { history } from './history.en';
 import { lab } from './lab.en';
 import { forward, replay } from './replay.en';
+import { shop, tunnel } from './tunnel.en';
 import type { zh } from './zh';
 
 const n = (count: number) => count.toLocaleString('en-GB');
@@ -17,6 +18,8 @@ export const en: typeof zh = {
   lab,
   replay,
   forward,
+  tunnel,
+  shop,
   app: { name: 'Guitai', loading: 'Opening…', noMerchant: 'No merchant yet. Add one, and orders, callbacks and signatures appear here.' },
   nav: { overview: 'Overview', orders: 'Orders', callbacks: 'Callbacks', signatures: 'Signatures', sandbox: 'Sandbox', settings: 'Settings' },
   mode: { sandbox: 'SANDBOX', live: 'LIVE', sandboxTitle: 'A sandbox merchant: no real money', liveTitle: 'A live merchant: the money is real' },

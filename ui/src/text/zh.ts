@@ -5,6 +5,7 @@ import { health } from './health.zh';
 import { history } from './history.zh';
 import { lab } from './lab.zh';
 import { forward, replay } from './replay.zh';
+import { shop, tunnel } from './tunnel.zh';
 
 const n = (count: number) => count.toLocaleString('zh-CN');
 
@@ -15,6 +16,8 @@ export const zh = {
   lab,
   replay,
   forward,
+  tunnel,
+  shop,
   app: { name: '柜台', loading: '正在打开…', noMerchant: '还没有商户。添加一个，订单、回调和签名就会出现在这里。' },
   nav: { overview: '总览', orders: '订单', callbacks: '回调', signatures: '签名', sandbox: '沙箱', settings: '设置' },
   mode: { sandbox: '沙箱', live: '真实', sandboxTitle: '沙箱商户：没有真实资金', liveTitle: '真实商户：资金是真实的' },

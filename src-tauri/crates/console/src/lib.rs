@@ -33,7 +33,7 @@ mod vault;
 mod visible;
 pub mod wire;
 
-pub use api::ApiOptions;
+pub use api::{ApiOptions, document as api_document};
 pub use backup::{BackupFacts, BackupItem, BackupStatus, Restored, backup_check, restore};
 pub use bills::{BillKind, Difference, DifferenceKind, KeptBill, Mend, Reconciliation, Side, SideTotals};
 pub use callbacks::{CallbackWait, RawDelivery, Receipt};
@@ -51,8 +51,8 @@ pub use listener::{ListenOptions, Listener};
 pub use logs::{LogLine, LogStatus, flush_logs, keep_logs, recent_logs, start_logs};
 pub use merchants::{
     DoctorNotification, DoctorPayParams, DoctorRequest, Finding, FrameworkSnippet, KeyEntry, KeyKind, KeySetup,
-    MerchantInput, MerchantPatch, MigrationStep, Pems, PemsFile, PemsKind, Rehearsal, RehearsedCheck, RehearsedSetup,
-    RehearsedStep, SignInput, SignedRequest, TextVerdict, VerifyInput,
+    MerchantInput, MerchantPatch, MigrationStep, Pems, PemsContent, PemsFile, PemsKind, Rehearsal, RehearsedCheck,
+    RehearsedSetup, RehearsedStep, SignInput, SignedRequest, TextVerdict, VerifyInput,
 };
 pub use outside::{Outside, default_data_dir};
 pub use paper::PaperLanguage;

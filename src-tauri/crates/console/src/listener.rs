@@ -66,7 +66,10 @@ impl Console {
             Some(asked) => Some(Arc::new(Api::open(self, only.clone(), asked).await?)),
             None => None,
         };
-        let limits = Limits { methods: METHODS, ..Limits::listener() };
+        let mut limits = Limits { methods: METHODS, ..Limits::listener() };
+        if api.is_some() {
+            limits.refusal_body = api::refusal_body;
+        }
         let console = self.clone();
         let handler = move |request: Request| {
             let (console, only, api) = (console.clone(), only.clone(), api.clone());

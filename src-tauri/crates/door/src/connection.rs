@@ -17,8 +17,8 @@ use crate::admission::Place;
 use crate::answer::Answer;
 use crate::counters::count;
 use crate::door::{Inner, Stage};
-use crate::gate::{Ending, Gate, Link};
-use crate::limits::Keep;
+use crate::gate::{Asked, Ending, Gate, Link};
+use crate::limits::{Keep, Refused};
 use crate::refusal::Refusal;
 use crate::request::Request;
 use crate::transport::{Transport, Wire};
@@ -98,6 +98,7 @@ async fn exchange(inner: &Inner, link: &Link) -> Result<http::Response<Full<Byte
 /// Run the handler on a task of its own: a panic ends that task only, and a client that goes away
 /// doesn't stop work that was begun.
 async fn decide(inner: &Inner, request: Request) -> Answer {
+    let asked = Asked::of(&request.target, &request.headers);
     let mut work = tokio::spawn({
         let handler = Arc::clone(&inner.handler);
         async move { handler(request).await }
@@ -107,19 +108,20 @@ async fn decide(inner: &Inner, request: Request) -> Answer {
         Ok(Err(failure)) => {
             count(&inner.tally.panics);
             tracing::error!(panicked = failure.is_panic(), "a handler failed; the door answers 500 and goes on");
-            plain(inner, 500)
+            plain(inner, &asked.refused(500))
         }
         Err(_) => {
             work.abort();
             count(&inner.tally.overdue);
             tracing::warn!("a handler missed the answer deadline");
-            plain(inner, 503)
+            plain(inner, &asked.refused(503))
         }
     }
 }
 
-fn plain(inner: &Inner, status: u16) -> Answer {
-    let (content_type, body) = (inner.limits.refusal_body)(status);
+fn plain(inner: &Inner, refused: &Refused<'_>) -> Answer {
+    let (content_type, body) = (inner.limits.refusal_body)(refused);
+    let status = refused.status;
     if content_type.is_empty() { Answer::empty(status) } else { Answer::full(status, content_type, body) }
 }
 
@@ -132,7 +134,7 @@ fn response(
 ) -> Option<http::Response<Full<Bytes>>> {
     assemble(status, headers, body).or_else(|| {
         tracing::error!(status, "a handler's answer is not valid HTTP; the door answers 500");
-        match plain(inner, 500) {
+        match plain(inner, &Asked::default().refused(500)) {
             Answer::Full { status, headers, body } => assemble(status, headers, body),
             _ => None,
         }
@@ -157,10 +159,10 @@ fn assemble(status: u16, headers: Vec<(String, String)>, body: Bytes) -> Option<
 async fn finish<T: Transport>(inner: &Inner, mut io: T, mut place: Place, early: Bytes, ending: Option<Ending>) {
     let last_words = match ending {
         None => Bytes::new(),
-        Some(Ending::Refused(refusal)) => {
+        Some(Ending::Refused(refusal, asked)) => {
             inner.tally.refuse(refusal);
             tracing::debug!(cause = refusal.slug(), "refused a request");
-            refusal_bytes(inner, refusal)
+            refusal_bytes(inner, refusal, &asked)
         }
         Some(Ending::Cut(bytes)) => bytes,
         Some(Ending::Silent) => return,
@@ -183,9 +185,9 @@ async fn finish<T: Transport>(inner: &Inner, mut io: T, mut place: Place, early:
     }
 }
 
-fn refusal_bytes(inner: &Inner, refusal: Refusal) -> Bytes {
+fn refusal_bytes(inner: &Inner, refusal: Refusal, asked: &Asked) -> Bytes {
     let status = refusal.status();
-    let (content_type, body) = (inner.limits.refusal_body)(status);
+    let (content_type, body) = (inner.limits.refusal_body)(&asked.refused(status));
     let mut head = format!("HTTP/1.1 {status} {}\r\n", refusal.phrase());
     if !content_type.is_empty() {
         head += &format!("Content-Type: {content_type}\r\n");

@@ -21,7 +21,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use crate::admission::Place;
 use crate::answer::Tunnel;
 use crate::framing::{Framer, Head, Step};
-use crate::limits::{Keep, Limits};
+use crate::limits::{Keep, Limits, Refused};
 use crate::refusal::Refusal;
 use crate::request::{Answered, Request};
 use crate::transport::Transport;
@@ -31,11 +31,30 @@ const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 /// How a connection ends, when not by an ordinary answer.
 #[derive(Debug)]
 pub(crate) enum Ending {
-    Refused(Refusal),
+    Refused(Refusal, Asked),
     Silent,
     Reset,
     Cut(Bytes),
     Tunnel(Tunnel),
+}
+
+/// What a refusal may say of its request.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Asked {
+    path: Option<String>,
+    accept_language: Option<String>,
+}
+
+impl Asked {
+    pub(crate) fn of(target: &str, headers: &[(String, String)]) -> Self {
+        let path = target.split_once('?').map_or(target, |(path, _)| path);
+        let languages = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("accept-language"));
+        Asked { path: Some(path.to_owned()), accept_language: languages.map(|(_, value)| value.clone()) }
+    }
+
+    pub(crate) fn refused(&self, status: u16) -> Refused<'_> {
+        Refused { status, path: self.path.as_deref(), accept_language: self.accept_language.as_deref() }
+    }
 }
 
 /// What the gate and the service of one connection hand to each other.
@@ -162,11 +181,11 @@ impl<T: Transport> Gate<T> {
                 }
                 Ok(Step::Continue) => self.interim = Some(CONTINUE),
                 Ok(Step::More) => {}
-                Err(refusal) => break Ending::Refused(refusal),
+                Err(refusal) => break self.refuse(refusal),
             }
             let started = self.framer.started();
             if self.timer.as_mut().poll(cx).is_ready() {
-                break if started { Ending::Refused(Refusal::Deadline) } else { Ending::Silent };
+                break if started { self.refuse(Refusal::Deadline) } else { Ending::Silent };
             }
             if ready!(self.poll_interim(cx)).is_err() {
                 break Ending::Silent;
@@ -181,7 +200,7 @@ impl<T: Transport> Gate<T> {
             };
             match read {
                 Ok(()) if piece.filled().is_empty() => {
-                    break if started { Ending::Refused(Refusal::CutShort) } else { Ending::Silent };
+                    break if started { self.refuse(Refusal::CutShort) } else { Ending::Silent };
                 }
                 Ok(()) => {
                     if self.kept && !started {
@@ -196,6 +215,11 @@ impl<T: Transport> Gate<T> {
         self.link.end(ending);
         self.phase = Phase::Over;
         Poll::Ready(None)
+    }
+
+    fn refuse(&self, refusal: Refusal) -> Ending {
+        let asked = self.framer.head().map(|head| Asked::of(&head.target, &head.headers));
+        Ending::Refused(refusal, asked.unwrap_or_default())
     }
 
     fn poll_interim(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -30,7 +30,7 @@ mod transport;
 pub use answer::{Answer, Tunnel};
 pub use counters::Counters;
 pub use door::{Door, DoorError, Entrance, Meter};
-pub use limits::{Keep, Limits, RefusalBody};
+pub use limits::{Keep, Limits, RefusalBody, Refused};
 pub use refusal::Refusal;
 pub use request::{Answered, Request};
 pub use transport::{Transport, Wire};

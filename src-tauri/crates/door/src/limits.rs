@@ -4,8 +4,19 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-/// The content type and body of a refusal with this status. An empty content type leaves the header out.
-pub type RefusalBody = fn(status: u16) -> (&'static str, Bytes);
+/// The content type and body of a refusal. An empty content type leaves the header out.
+pub type RefusalBody = fn(refused: &Refused<'_>) -> (&'static str, Bytes);
+
+/// What the door answers by itself, and what it knows of the request: nothing where the head was not understood.
+#[derive(Debug, Clone, Copy)]
+pub struct Refused<'r> {
+    /// The status of the answer.
+    pub status: u16,
+    /// The path that was asked for, without its query.
+    pub path: Option<&'r str>,
+    /// The languages that were asked for.
+    pub accept_language: Option<&'r str>,
+}
 
 /// When a connection may carry another request. A refusal by the door itself always ends it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +89,7 @@ impl Limits {
             close_grace: Duration::from_secs(5),
             methods: &["GET", "HEAD", "POST"],
             keep: Keep::AfterSuccess,
-            refusal_body: |status| ("application/json; charset=utf-8", fail_body(status)),
+            refusal_body: |refused| ("application/json; charset=utf-8", fail_body(refused.status)),
         }
     }
 

@@ -2,7 +2,8 @@
 //! words of the gateway or of the store reach a client; those are in the desk's own lists and logs.
 
 use crate::wire::Problem;
-use guitai_door::Answer;
+use bytes::Bytes;
+use guitai_door::{Answer, Refused};
 use serde_json::{Map, Value, json};
 
 /// The language that a request asks for.
@@ -75,6 +76,10 @@ pub(super) struct Wrong {
 pub(super) enum Refusal {
     /// 400
     Fields(Vec<Wrong>),
+    /// 400, from the door: what came is no HTTP request.
+    Malformed,
+    /// 408, from the door.
+    Late,
     /// 401
     NoToken,
     /// 404; another user's order is none.
@@ -101,6 +106,8 @@ impl Refusal {
     pub(super) fn answer(&self, language: Language) -> Answer {
         let (status, code, zh, en) = match self {
             Refusal::Fields(_) => (400, "PARAM_ERROR", "参数错误.", "Invalid parameters."),
+            Refusal::Malformed => (400, "BAD_REQUEST", "请求格式有误。", "The request is malformed."),
+            Refusal::Late => (408, "TIMEOUT", "请求传输太慢，请重试。", "The request took too long; try again."),
             Refusal::NoToken => (401, "UNAUTHORIZED", "请先登录。", "Log in first."),
             Refusal::NoOrder => (404, "ORDER_NOT_FOUND", "没有这个订单。", "There is no such order."),
             Refusal::NotOpen(_) => {
@@ -137,6 +144,21 @@ impl Refusal {
             _ => {}
         }
         with_headers(status, &json!({ "error": error }), headers)
+    }
+}
+
+/// What the door refuses before a route sees it, in the API's own form; `None` where that has no such form.
+pub(super) fn by_the_door(refused: &Refused<'_>) -> Option<Bytes> {
+    let refusal = match refused.status {
+        400 => Refusal::Malformed,
+        408 => Refusal::Late,
+        413 => Refusal::TooLarge,
+        500 | 503 => Refusal::Unavailable,
+        _ => return None,
+    };
+    match refusal.answer(Language::of(refused.accept_language)) {
+        Answer::Full { body, .. } => Some(body),
+        _ => None,
     }
 }
 

@@ -11,6 +11,8 @@ mod routes;
 mod token;
 mod validate;
 
+pub(crate) use routes::refusal_body;
+
 use crate::console::Console;
 use crate::merchants::Profile;
 use crate::store::{StoreError, Tx};
@@ -42,6 +44,23 @@ pub struct ApiOptions {
     pub origins: Vec<String>,
 }
 
+/// The OpenAPI document that the API serves at `/v1/openapi.json`.
+#[must_use]
+pub fn document() -> &'static str {
+    include_str!("openapi.json")
+}
+
+impl Console {
+    /// Keeps which web pages may call the API, beside those that a listener was opened with; at once, for all listeners.
+    ///
+    /// # Errors
+    /// `INVALID_FIELD` for what is no origin; the store's.
+    pub async fn api_origins_set(&self, origins: &[String]) -> Result<(), Problem> {
+        origins.iter().try_for_each(|origin| must_be_origin(origin))?;
+        self.settings_set(ORIGINS, &origins.join(" ")).await
+    }
+}
+
 /// The API of one listener.
 pub(crate) struct Api {
     console: Console,
@@ -59,15 +78,7 @@ impl Api {
     /// # Errors
     /// `INVALID_FIELD` for what is no origin; `VAULT_…`; the store's.
     pub(crate) async fn open(console: &Console, merchant: Option<String>, options: ApiOptions) -> Result<Api, Problem> {
-        for origin in &options.origins {
-            if !is_origin(origin) {
-                let (en, zh) = (
-                    "must be an origin like https://shop.example, without a path",
-                    "须为 https://shop.example 这样的来源，不带路径",
-                );
-                return Err(FieldError::new("api_origins", "origin", origin, en, zh).into());
-            }
-        }
+        options.origins.iter().try_for_each(|origin| must_be_origin(origin))?;
         Ok(Api {
             console: console.clone(),
             merchant,
@@ -96,6 +107,14 @@ impl Api {
         let listed = settings.iter().find(|(key, _)| key == ORIGINS).map_or("", |(_, value)| value.as_str());
         listed.split([' ', ',', '\n']).any(|listed| listed == origin && is_origin(listed))
     }
+}
+
+fn must_be_origin(origin: &str) -> Result<(), FieldError> {
+    let (en, zh) = (
+        "must be an origin like https://shop.example, without a path",
+        "须为 https://shop.example 这样的来源，不带路径",
+    );
+    if is_origin(origin) { Ok(()) } else { Err(FieldError::new("api_origins", "origin", origin, en, zh)) }
 }
 
 /// A scheme, a host, perhaps a port, and nothing after it. `*` and `null` are none.

@@ -1,21 +1,19 @@
 //! The routes of the API and what each does. Paths match byte for byte, a query is ignored; whatever isn't listed here is
 //! not there (404 without a body), the same as with the API off.
 
-use super::answer::{Language, Refusal, json_answer};
+use super::answer::{Language, Refusal, by_the_door, json_answer};
 use super::token::{Claims, LIFETIME};
 use super::validate::{Body, Draft, idempotency_key};
 use super::{Api, ROOT};
 use crate::merchants::Profile;
 use crate::store::{OrderKey, OrderRow, StoreError};
 use crate::wire::{OrderInput, Problem, Via};
-use guitai_door::{Answer, Request};
+use guitai_door::{Answer, Limits, Refused, Request};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// Bytes of a body at most.
 const BODY: usize = 16 * 1024;
-/// The description of all this for programs.
-const DOCUMENT: &str = include_str!("openapi.json");
 /// How long a browser may remember what it may do, in seconds.
 const PREFLIGHT: &str = "600";
 /// Login codes that WeChat refuses because of the code itself: missing, used up, or not one.
@@ -49,6 +47,12 @@ impl<'r> Route<'r> {
             }
         }
     }
+}
+
+/// What the door says of a request that it refuses: in the API's form where that is asked, else as a notification's.
+pub(crate) fn refusal_body(refused: &Refused<'_>) -> (&'static str, bytes::Bytes) {
+    let ours = refused.path.and_then(Route::at).and_then(|_| by_the_door(refused));
+    ours.map_or_else(|| (Limits::listener().refusal_body)(refused), |body| ("application/json; charset=utf-8", body))
 }
 
 /// Could this be an order's number? What can't isn't looked for.
@@ -85,7 +89,7 @@ impl Api {
         match route {
             Route::Document => {
                 self.count_address(request)?;
-                Ok(Answer::full(200, "application/json; charset=utf-8", DOCUMENT))
+                Ok(Answer::full(200, "application/json; charset=utf-8", super::document()))
             }
             Route::Login => self.login(request).await,
             Route::Orders => self.order(request).await,

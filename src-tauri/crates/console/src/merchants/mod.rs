@@ -21,7 +21,7 @@ pub use input::{MerchantInput, MerchantPatch};
 pub use lab::{
     DoctorNotification, DoctorPayParams, DoctorRequest, Finding, FrameworkSnippet, TextVerdict, VerifyInput,
 };
-pub use pems::{Pems, PemsFile, PemsKind};
+pub use pems::{Pems, PemsContent, PemsFile, PemsKind};
 pub use register::{KeyEntry, KeyKind};
 pub use rehearsal::{KeySetup, MigrationStep, Rehearsal, RehearsedCheck, RehearsedSetup, RehearsedStep};
 pub use verbs::{SignInput, SignedRequest};

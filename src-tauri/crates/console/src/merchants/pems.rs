@@ -10,9 +10,12 @@ use crate::problem::{self, both};
 use crate::secret::Secret;
 use crate::store::StoreError;
 use crate::wire::{Bilingual, Merchant, Problem};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use specta::Type;
 use std::path::Path;
+use wechatpay::error::FieldError;
 use wechatpay::ids::{Appid, Mchid, PublicKeyId};
 use wechatpay::keys::{ApiV3Key, Certificate, FILE_LIMIT, KeyError, PrivateKey, PublicKey, pkcs12};
 use wechatpay::time::beijing;
@@ -71,6 +74,15 @@ pub struct PemsFile {
     pub code: Option<String>,
 }
 
+/// A key file that doesn't lie in a folder: dropped on the window, or chosen there.
+#[derive(Debug, Clone, Deserialize, Type)]
+pub struct PemsContent {
+    /// What it is called.
+    pub name: String,
+    /// What is in it, as base64.
+    pub base64: Secret,
+}
+
 /// What is in a folder of key files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
 pub struct Pems {
@@ -96,6 +108,31 @@ impl Console {
     pub async fn pems(&self, dir: &Path, mchid: Option<&str>) -> Result<Pems, Problem> {
         let (dir, mchid) = (dir.to_owned(), mchid.map(str::to_owned));
         Ok(off_thread(move || Found::read(&dir, mchid)).await?.shown())
+    }
+
+    /// The same of files that are handed over: which is what, and do they belong together. Nothing is kept.
+    ///
+    /// # Errors
+    /// `INVALID_FIELD` for more than 100 files, and for what is no base64.
+    pub async fn pems_of(&self, files: Vec<PemsContent>, mchid: Option<&str>) -> Result<Pems, Problem> {
+        if files.len() > FILES {
+            let (en, zh) = ("must be at most 100 files", "最多 100 个文件");
+            return Err(FieldError::new("files", "max_100", &files.len().to_string(), en, zh).into());
+        }
+        let mchid = mchid.map(str::to_owned);
+        let read = move || {
+            let mut raw = Vec::new();
+            for file in files {
+                let bytes = STANDARD.decode(file.base64.expose()).map_err(|error| {
+                    FieldError::new("base64", "base64", &error.to_string(), "must be base64", "须为 base64")
+                })?;
+                let size = bytes.len() as u64;
+                let content = if bytes.len() > FILE_LIMIT { Ok(None) } else { Ok(Some(bytes)) };
+                raw.push((file.name, size, content));
+            }
+            Ok(Found::of(Path::new(""), raw, mchid).shown())
+        };
+        off_thread(read).await
     }
 
     /// Adds a merchant from a folder of key files; what `given` says counts more than what the folder holds.
@@ -137,6 +174,9 @@ enum Content {
     Other,
 }
 
+/// Name, size, and what is in it or why that can't be read.
+type RawFile = (String, u64, Result<Option<Vec<u8>>, String>);
+
 struct Found {
     files: Vec<(String, Content)>,
     mchid: Option<String>,
@@ -159,6 +199,11 @@ impl Found {
             let content = if bytes > FILE_LIMIT as u64 { Ok(None) } else { read().map(Some) };
             raw.push((name, bytes, content));
         }
+        Ok(Found::of(dir, raw, mchid))
+    }
+
+    /// Of files with their names and sizes; the content is left out of one that is too large.
+    fn of(dir: &Path, raw: Vec<RawFile>, mchid: Option<String>) -> Found {
         let texts = raw.iter().filter_map(|(.., content)| content.as_ref().ok()?.as_deref());
         let said = texts.filter_map(|bytes| Certificate::from_pem(bytes).ok()).find_map(|found| mchid_in(&found));
         let mchid = mchid.or(said);
@@ -172,7 +217,7 @@ impl Found {
         });
         let mut found = Found { files: files.collect(), mchid, key: None, several_keys: false, certificate: None };
         found.choose();
-        Ok(found)
+        found
     }
 
     /// The key (the one that a certificate belongs to, if there are several) and its certificate.

@@ -423,3 +423,39 @@ async fn a_check_without_a_gateway_still_tells_what_the_files_tell() {
     let later = check::check(&profile, &trust, &gateway, "2047-01-01T00:00:00Z".parse().expect("an instant")).await;
     assert_eq!(verdict(&later, "certificate_expiry"), Some(false), "both certificates have ended");
 }
+
+#[tokio::test]
+async fn files_that_are_handed_over_are_judged_like_a_folder() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    let folder = tempfile::tempdir().expect("a folder");
+    let outside = Outside::fixed(then(), 5);
+    let options =
+        crate::console::Options { data_dir: folder.path().to_owned(), passphrase: None, interactive: false, outside };
+    let console = crate::console::Console::open(options).await.expect("a desk");
+    let file =
+        |name: &str, bytes: &[u8]| PemsContent { name: name.to_owned(), base64: Secret::from(STANDARD.encode(bytes)) };
+    let (key, other) = (fixture!("merchant_key.pem"), fixture!("other_key.pem"));
+    let certificate = fixture!("merchant_cert.pem");
+    for (key, ok, kinds) in [
+        (key, true, [PemsKind::PrivateKey, PemsKind::MerchantCertificate]),
+        (other, false, [PemsKind::PrivateKey, PemsKind::MerchantCertificate]),
+        (
+            b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+            false,
+            [PemsKind::Unusable, PemsKind::MerchantCertificate],
+        ),
+    ] {
+        let files = vec![file("apiclient_key.pem", key), file("apiclient_cert.pem", certificate)];
+        let found = console.pems_of(files, None).await.expect("judged");
+        assert_eq!((found.ok, found.mchid.as_deref()), (ok, Some("1900000001")));
+        assert_eq!(found.files.iter().map(|file| file.kind).collect::<Vec<_>>(), kinds);
+    }
+    let bundle = console.pems_of(vec![file("apiclient_cert.p12", fixture!("merchant.p12"))], Some("1900000001")).await;
+    assert_eq!(bundle.expect("judged").files[0].kind, PemsKind::Bundle);
+    let no_base64 = PemsContent { name: "a.pem".to_owned(), base64: Secret::from("%".to_owned()) };
+    assert_eq!(console.pems_of(vec![no_base64], None).await.expect_err("no base64").code, "INVALID_FIELD");
+    let many = (0..101).map(|_| file("a.pem", b"")).collect();
+    assert_eq!(console.pems_of(many, None).await.expect_err("too many").field.as_deref(), Some("files"));
+    assert!(console.merchant_list().await.expect("listed").is_empty(), "nothing is kept");
+}

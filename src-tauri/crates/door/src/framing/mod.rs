@@ -70,6 +70,14 @@ impl Framer {
         self.buffer.len() + body
     }
 
+    /// The head of a request whose body isn't whole, or was refused.
+    pub(crate) fn head(&self) -> Option<&Head> {
+        match &self.state {
+            State::Body { head, .. } => Some(head),
+            State::Head { .. } => None,
+        }
+    }
+
     /// The bytes after the last whole request.
     pub(crate) fn take_rest(&mut self) -> Bytes {
         std::mem::take(&mut self.buffer).freeze()
@@ -87,6 +95,7 @@ impl Framer {
             let body = match head.body {
                 BodyLength::None => Body::Sized(0),
                 BodyLength::Sized(n) if n > self.limits.body_bytes as u64 => {
+                    self.state = State::Body { head, body: Body::Sized(usize::MAX) };
                     return Err(Refusal::BodyTooLarge);
                 }
                 BodyLength::Sized(n) => Body::Sized(usize::try_from(n).map_err(|_| Refusal::BodyTooLarge)?),
