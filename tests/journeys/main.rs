@@ -25,3 +25,4 @@ mod sandbox_killed;
 mod sdks;
 mod several_appids;
 mod snippets;
+mod web_page;
