@@ -3,12 +3,13 @@
 //! and what would hide or turn text round is shown as what it is.
 
 use crate::driver::{System, Window};
-use guitai_tests::command::post;
-use guitai_tests::house::{read_key, sealed, send};
+use guitai_tests::command::{http, post};
+use guitai_tests::house::{notification_body, read_key, signed_headers};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use wechatpay::keys::PrivateKey;
 
 /// `CANARY` becomes the address of a server that nobody may ask.
 const STRINGS: [&str; 68] = [
@@ -118,6 +119,15 @@ impl Window {
     }
 }
 
+/// Sends a body to the listener, signed now; the HTTP status.
+async fn send(url: &str, body: &str, key: &PrivateKey, serial: &str) -> u16 {
+    let mut request = http().post(url);
+    for (name, value) in signed_headers(body, key, serial) {
+        request = request.header(name, value);
+    }
+    request.body(body.to_owned()).send().await.expect("an answer").status().as_u16()
+}
+
 /// A server that counts who asks.
 fn canary() -> (String, Arc<AtomicUsize>) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -198,7 +208,8 @@ async fn hostile_text_is_text_everywhere() {
             "trade_state_desc": hostile, "bank_type": hostile, "attach": hostile, "payer": { "openid": hostile },
             "success_time": "2026-09-21T12:00:00+08:00", hostile.as_str(): hostile,
             "amount": { "total": 100, "payer_total": 100, "currency": "CNY", "payer_currency": hostile } });
-        let body = sealed(&text(&known["api_v3_key"]), &format!("hostile-{n}"), "TRANSACTION.SUCCESS", &content);
+        let body =
+            notification_body(&text(&known["api_v3_key"]), &format!("hostile-{n}"), "TRANSACTION.SUCCESS", &content);
         assert_eq!(send(&url, &body, &platform, &serial).await, 204, "{hostile}");
         // What is refused shows its headers and body, too.
         if n % 4 == 0 {
