@@ -23,13 +23,14 @@ export GUITAI_SDK_PYTHON := $(CURDIR)/tests/sdks/python/.venv/bin/python
 # A screen of its own, a D-Bus session of its own, and an end in any case.
 HEADLESS := xvfb-run -a -s "-screen 0 1280x800x24" dbus-run-session -- timeout -k 10
 
-.PHONY: help run demo test bench storms soak shots pictures bless bindings icons release audit sbom clean
+.PHONY: help run demo test fuzz bench storms soak shots pictures bless bindings icons release audit sbom clean
 help:
 	@echo "make run       builds Guitai and opens its window on a sandbox of its own (no display: runs the demo)"
 	@echo "make test      everything that has to hold: Rust, UI, the real window, formatting, lints"
 	@echo "make bench     release builds: the demo, cold start, memory, sizes, the doctor, orders and callbacks at many rows"
 	@echo "make storms    kills, power cuts, full disks … on a release build, at the sizes of the goals; figures into storms.txt"
 	@echo "make soak      a listener under 20 callbacks a second and hostile traffic for 8 hours (SOAK_MINUTES=10: ten minutes)"
+	@echo "make fuzz      readers of strangers' bytes with 10,000,000 inputs each (GUITAI_FUZZ_EXECS); make test reads 20,000"
 	@echo "make shots     a picture of each screen, both languages and themes, into shots/"
 	@echo "make pictures  the same, and copies those that README shows into pictures/"
 	@echo "make bless     rewrites what is generated and committed: bindings, icons"
@@ -83,13 +84,22 @@ test:
 	$(SAY) "Rust: unit tests, journeys, house rules, bindings drift"
 	@cargo test --quiet --workspace
 	$(SAY) "the real window under Xvfb"
-	@$(HEADLESS) 600 cargo test --quiet -p guitai-tests --test window -- --test-threads=1 </dev/null
+	@$(HEADLESS) 900 cargo test --quiet -p guitai-tests --test window -- --test-threads=1 </dev/null
 	@if cargo fmt --version >/dev/null 2>&1; then echo "▸ cargo fmt"; cargo fmt --all --check; else echo "· no rustfmt here: formatting not checked"; fi
 	@if cargo clippy --version >/dev/null 2>&1; then echo "▸ cargo clippy"; cargo clippy --quiet --workspace --all-targets -- -D warnings; else echo "· no clippy here: lints not checked"; fi
 	@if rustdoc --version >/dev/null 2>&1; then echo "▸ cargo doc"; RUSTDOCFLAGS="-D warnings" cargo doc --quiet -p wechatpay --no-deps; else echo "· no rustdoc here: documentation not checked"; fi
 	$(SAY) "wechatpay can be published by itself"
 	@cargo package --quiet --list --allow-dirty -p wechatpay | grep -qx src/lib.rs
 	$(SAY) "all of it passed"
+
+# Each reader of strangers' bytes with GUITAI_FUZZ_EXECS inputs (10,000,000); prints what was read, and the slowest.
+fuzz: export GUITAI_FUZZ_EXECS ?= 10000000
+fuzz:
+	@scripts/tools.sh cargo
+	@scripts/deps.sh $(BUILD_PACKAGES)
+	$(SAY) "fuzzing, $(GUITAI_FUZZ_EXECS) inputs a reader (tests/fuzz/README.md)"
+	@cargo test --quiet --release -p guitai-door -p guitai-console -p guitai-cli --lib --bins fuzz_ -- --nocapture | grep '^{'
+	@cargo test --quiet --release -p guitai-tests --test fuzz -- --nocapture | grep '^{'
 
 bench:
 	@scripts/tools.sh cargo node npm

@@ -5,6 +5,7 @@ use guitai_desktop::{launch, shell};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    guitai_console::without_core_dumps();
     let options = match launch::parse(std::env::args_os().skip(1)) {
         Ok(launch::Launch::Open(options)) => options,
         Ok(launch::Launch::Say(text)) => {

@@ -25,6 +25,8 @@ struct Run {
     out: Vec<(String, String)>,
     /// What was logged, by what was run.
     logs: Vec<(String, String)>,
+    /// The keys of the sessions that logins opened at the sandbox.
+    sessions: Vec<String>,
 }
 
 impl Run {
@@ -79,7 +81,7 @@ async fn no_secret_comes_out_anywhere() {
     // its own folder: a sandbox's secrets exist to be used and are not searched for
     let sandbox = guitai.serve(&["sandbox", "--port", "0", "--data-dir", &elsewhere]);
     let passphrase = guitai.file("passphrase", PASSPHRASE);
-    let mut run = Run { guitai, sandbox, passphrase, out: Vec::new(), logs: Vec::new() };
+    let mut run = Run { guitai, sandbox, passphrase, out: Vec::new(), logs: Vec::new(), sessions: Vec::new() };
     let openid = every_feature(&mut run).await;
     failures(&mut run);
     debug_of_inputs(&mut run);
@@ -100,6 +102,7 @@ async fn no_secret_comes_out_anywhere() {
     let der = STANDARD.decode(lines.concat()).unwrap();
     secrets.extend(lines[4..8].iter().map(ToString::to_string));
     secrets.push("PRIVATE KEY-----".to_owned());
+    secrets.extend(run.sessions.iter().cloned());
     let mut wanted: Vec<String> = Vec::new();
     for secret in &secrets {
         wanted.push(secret.clone());
@@ -157,6 +160,11 @@ async fn every_feature(run: &mut Run) -> String {
     let mut listener = Serving::start(run.command(&listen, &run.passphrase));
     let ready = listener.line();
     let place = ready["listening"].as_str().expect("an address").to_owned();
+    if let Ok(limits) = std::fs::read_to_string(format!("/proc/{}/limits", listener.pid())) {
+        let core = limits.lines().find(|line| line.starts_with("Max core file size")).expect("a limit");
+        let allowed: Vec<&str> = core.split_whitespace().skip(4).take(2).collect();
+        assert_eq!(allowed, ["0", "0"], "its memory is written nowhere when it ends badly");
+    }
 
     run.ok(&["catalog", "add", "gb30", "--name", "30 GB", "--price", "1.00"]);
     let (status, session) = post(&format!("{place}/v1/login"), &json!({ "code": "sandbox-canary" })).await;
@@ -164,6 +172,13 @@ async fn every_feature(run: &mut Run) -> String {
     let openid = session["openid"].as_str().expect("an openid").to_owned();
     run.out.push(("POST /v1/login".to_owned(), session.to_string()));
     assert_eq!(post(&format!("{place}/v1/login"), &json!({ "code": "0nobody" })).await.0, 400);
+    let asked = get(&format!("{}/_sandbox/requests", run.text("base_url"))).await;
+    for request in asked.as_array().expect("a list") {
+        let answer: Value =
+            serde_json::from_str(request["response_body"].as_str().unwrap_or_default()).unwrap_or_default();
+        run.sessions.extend(answer["session_key"].as_str().map(str::to_owned));
+    }
+    assert!(!run.sessions.is_empty(), "the login opened a session: {asked}");
 
     let create = ["order", "create", "--amount", "1.00", "--description", "canary", "--openid", &openid];
     for (number, via) in [("CANARY-1", "jsapi"), ("CANARY-2", "native"), ("CANARY-3", "app"), ("CANARY-4", "h5")] {
@@ -221,6 +236,8 @@ async fn every_feature(run: &mut Run) -> String {
             run.any(&[noun, "export", "--format", format]);
         }
     }
+    let copy = run.guitai.path("data").join("copy.db");
+    run.ok(&["backup", copy.to_str().expect("UTF-8")]);
     let text = run.guitai.file("name.txt", HOLDER);
     run.ok(&["sensitive", "encrypt", "--text", &text]);
     run.ok(&["sign", "--method", "GET", "--url", "/v3/certificates"]);

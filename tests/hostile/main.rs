@@ -7,7 +7,7 @@
 mod table;
 
 use guitai_tests::command::{Guitai, Serving};
-use guitai_tests::house::read_key;
+use guitai_tests::house::{notification_body, read_key, signed_headers};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -18,9 +18,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use wechatpay::keys::ApiV3Key;
 use wechatpay::time::Timestamp;
-use wechatpay::{message, seal};
 
 /// Far more than any exchange needs: one that meets it hangs.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -132,31 +130,18 @@ fn address(url: &Value) -> SocketAddr {
 /// A genuine notification of an order that nobody has: it is held, again and again.
 fn signed(ready: &Value) -> Vec<u8> {
     let text = |name: &str| ready[name].as_str().expect("in the ready line");
-    let key = ApiV3Key::parse(text("api_v3_key")).expect("32 characters");
     let content = json!({ "mchid": text("mchid"), "appid": text("appid"), "out_trade_no": "NOBODYS-ORDER",
         "transaction_id": "4200000000000000000000000001", "trade_type": "NATIVE", "trade_state": "SUCCESS",
         "trade_state_desc": "支付成功", "bank_type": "OTHERS", "attach": "",
         "success_time": wechatpay::time::beijing(Timestamp::now()), "payer": { "openid": "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o" },
         "amount": { "total": 100, "payer_total": 100, "currency": "CNY", "payer_currency": "CNY" } });
-    let nonce = "fdasfjihihih";
-    let ciphertext = seal::seal(&key, b"fdasfjihihih", b"transaction", content.to_string().as_bytes());
-    let body = json!({ "id": "storm-1", "create_time": wechatpay::time::beijing(Timestamp::now()),
-        "resource_type": "encrypt-resource", "event_type": "TRANSACTION.SUCCESS", "summary": "支付成功",
-        "resource": { "original_type": "transaction", "algorithm": "AEAD_AES_256_GCM", "ciphertext": ciphertext,
-            "associated_data": "transaction", "nonce": nonce } })
-    .to_string();
-    let timestamp = Timestamp::now().as_second().to_string();
+    let body = notification_body(text("api_v3_key"), "storm-1", "TRANSACTION.SUCCESS", &content);
     let platform = read_key(Path::new(text("platform_private_key")));
-    let signature = platform.sign(&message::answer(&timestamp, nonce, body.as_bytes()));
-    format!(
-        "POST /notify/shop HTTP/1.1\r\nHost: pay.example.com\r\nConnection: close\r\nContent-Type: application/json\r\n\
-         Wechatpay-Timestamp: {timestamp}\r\nWechatpay-Nonce: {nonce}\r\nWechatpay-Signature: {signature}\r\n\
-         Wechatpay-Signature-Type: WECHATPAY2-SHA256-RSA2048\r\nWechatpay-Serial: {}\r\n\
-         Content-Length: {}\r\n\r\n{body}",
-        text("platform_serial_no"),
-        body.len()
-    )
-    .into_bytes()
+    let mut request = "POST /notify/shop HTTP/1.1\r\nHost: pay.example.com\r\nConnection: close\r\n".to_owned();
+    for (name, value) in signed_headers(&body, &platform, text("platform_serial_no")) {
+        request += &format!("{name}: {value}\r\n");
+    }
+    format!("{request}Content-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
 async fn connect(addr: SocketAddr) -> Result<TcpStream, String> {

@@ -27,3 +27,4 @@ mod sandbox_killed;
 mod sdks;
 mod several_appids;
 mod snippets;
+mod web_page;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 impl Window {
     /// What an `invoke` of the page comes to: `{"ok":…}` or `{"error":…}`.
-    async fn invoke(&self, command: &str, arguments: Value) -> Value {
+    pub async fn invoke(&self, command: &str, arguments: Value) -> Value {
         const SCRIPT: &str = "const [command, args, done] = arguments;
             window.__TAURI_INTERNALS__.invoke(command, args).then((ok) => done({ ok }), (error) => done({ error }));";
         self.client.execute_async(SCRIPT, vec![json!(command), arguments]).await.expect("a promise that settles")

@@ -3,6 +3,7 @@
 
 mod appearance;
 mod books;
+mod canary;
 mod clock;
 mod desk;
 mod doctor;
@@ -10,6 +11,7 @@ mod driver;
 mod form;
 mod health;
 mod history;
+mod hostile;
 mod locked_in;
 mod merchants;
 mod payment;

@@ -205,6 +205,7 @@ pub struct Context {
 }
 
 fn main() -> ExitCode {
+    guitai_console::without_core_dumps();
     let language = Language::of_environment();
     let command = Cli::command();
     let command = if language == Language::Zh { chinese::translated(command) } else { command };

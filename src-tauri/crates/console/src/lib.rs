@@ -18,6 +18,9 @@ mod journal;
 mod listener;
 mod logs;
 mod merchants;
+#[cfg(test)]
+#[path = "../../../../tests/fuzz/mutator.rs"]
+mod mutator;
 mod orders;
 mod outside;
 mod paper;
@@ -54,7 +57,7 @@ pub use merchants::{
     MerchantInput, MerchantPatch, MigrationStep, Pems, PemsContent, PemsFile, PemsKind, Rehearsal, RehearsedCheck,
     RehearsedSetup, RehearsedStep, SignInput, SignedRequest, TextVerdict, VerifyInput,
 };
-pub use outside::{Outside, default_data_dir};
+pub use outside::{Outside, default_data_dir, without_core_dumps};
 pub use paper::PaperLanguage;
 pub use replay::{
     Replay, ReplayAnswer, ReplayBatch, ReplayForecast, ReplayInput, ReplayPlan, ReplayStep, ReplaySummary,

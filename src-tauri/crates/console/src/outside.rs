@@ -153,6 +153,17 @@ impl RngCore for Random {
 
 impl CryptoRng for Random {}
 
+/// No memory image of this process is written when it ends badly: keys lie in its memory while it works. For hosts,
+/// first thing in `main`; nothing where the system has no such limit.
+pub fn without_core_dumps() {
+    #[cfg(unix)]
+    {
+        let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
+        // Lowering is always allowed.
+        let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
+    }
+}
+
 /// Where the store and the keys live unless told otherwise: `GUITAI_DATA_DIR`, else the platform's per-user data
 /// folder (`$XDG_DATA_HOME/guitai` or `~/.local/share/guitai`, `~/Library/Application Support/Guitai`,
 /// `%LOCALAPPDATA%\Guitai`).

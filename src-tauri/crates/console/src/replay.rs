@@ -5,6 +5,8 @@
 //! A live platform's key is nobody's but WeChat Pay's, so only a sandbox merchant's deliveries can be signed anew.
 
 mod batch;
+#[cfg(test)]
+mod fuzz;
 mod letter;
 pub(crate) mod target;
 

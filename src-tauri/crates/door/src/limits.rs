@@ -99,7 +99,6 @@ impl Limits {
         Limits {
             max_connections: 2048,
             body_bytes: 1024 * 1024,
-            held_bytes: 32 * 1024 * 1024,
             idle_deadline: Duration::from_secs(90),
             answer_deadline: Duration::from_secs(30),
             methods: &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],

@@ -170,6 +170,8 @@ fn is_local(request: &Request) -> bool {
         && request.peer.ip().is_loopback()
         && request.header("Host").is_some_and(names_us)
         && request.header("Origin").is_none_or(origin_is_ours)
+        // an image or a link in somebody's page sends no Origin
+        && !request.header("Sec-Fetch-Site").is_some_and(|site| site.eq_ignore_ascii_case("cross-site"))
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! `guitai scenario`: a file of steps played against a sandbox, for CI. `format` reads it, `run` plays it, `junit` reports it.
 
 mod format;
+#[cfg(test)]
+mod fuzz;
 mod junit;
 mod run;
 

@@ -148,4 +148,6 @@ async fn token_key(console: &Console) -> Result<TokenKey, Problem> {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

@@ -29,7 +29,8 @@ pub(super) fn find_end(buffer: &[u8], scanned: &mut usize, limits: &Limits) -> R
     let mut at = *scanned;
     while let Some(&byte) = buffer.get(at) {
         if at >= limits.head_bytes {
-            let first_line_done = buffer.contains(&b'\n');
+            // Of what may be a head only: what lies behind it depends on the pieces that it came in.
+            let first_line_done = buffer.get(..at).is_some_and(|head| head.contains(&b'\n'));
             return Err(if first_line_done { Refusal::HeadTooLarge } else { Refusal::TargetTooLong });
         }
         match byte {

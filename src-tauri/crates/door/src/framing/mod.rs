@@ -6,6 +6,8 @@
 //! headers, two lengths, a length beside a transfer coding.
 
 mod chunked;
+#[cfg(test)]
+mod fuzz;
 mod head;
 
 use std::sync::Arc;

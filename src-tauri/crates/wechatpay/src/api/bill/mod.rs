@@ -243,22 +243,27 @@ pub fn check(file: &[u8], announced: &str) -> Result<(), BillError> {
     Ok(())
 }
 
-/// Unfolds gzip within the limits.
+/// Unfolds gzip within the limits. They are watched while it unfolds, so that a bomb never takes more memory than what
+/// was read of it accounts for.
 ///
 /// # Errors
 /// Too large, or no gzip.
 pub fn gunzip(bytes: &[u8]) -> Result<Vec<u8>, BillError> {
-    let compressed = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-    let limit = BILL_LIMIT.min(compressed.saturating_mul(RATIO_LIMIT).max(64 * 1024));
-    let mut out = Vec::new();
-    flate2::read::MultiGzDecoder::new(bytes)
-        .take(limit + 1)
-        .read_to_end(&mut out)
-        .map_err(|e| BillError::Gzip(e.to_string()))?;
-    if u64::try_from(out.len()).unwrap_or(u64::MAX) > limit {
-        return Err(BillError::TooLarge(limit));
+    let whole = bytes.len();
+    let mut unfolding = flate2::bufread::MultiGzDecoder::new(bytes);
+    let (mut out, mut piece) = (Vec::new(), vec![0; 64 * 1024]);
+    loop {
+        let read = unfolding.read(&mut piece).map_err(|e| BillError::Gzip(e.to_string()))?;
+        if read == 0 {
+            return Ok(out);
+        }
+        out.extend_from_slice(piece.get(..read).unwrap_or_default());
+        let taken = u64::try_from(whole.saturating_sub(unfolding.get_ref().len())).unwrap_or(u64::MAX);
+        let limit = BILL_LIMIT.min(taken.saturating_mul(RATIO_LIMIT).max(64 * 1024));
+        if u64::try_from(out.len()).unwrap_or(u64::MAX) > limit {
+            return Err(BillError::TooLarge(limit));
+        }
     }
-    Ok(out)
 }
 
 #[cfg(test)]
@@ -274,5 +279,21 @@ mod tests {
         let bomb = gz.finish().unwrap();
         assert!(matches!(gunzip(&bomb), Err(BillError::TooLarge(_))));
         assert!(matches!(gunzip(b"plain"), Err(BillError::Gzip(_))));
+        // 10 MiB that would be 10 GiB: refused when a hundredth of what is allowed was made.
+        let large = bomb.repeat(10 * 1024 * 1024 / bomb.len());
+        assert!(
+            matches!(gunzip(&large), Err(BillError::TooLarge(at)) if at < BILL_LIMIT / 16),
+            "{:?}",
+            gunzip(&large).map(|it| it.len())
+        );
+        // One that begins like an honest bill.
+        let mut honest = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        let lines: Vec<u8> =
+            (0_u32..20_000).flat_map(|n| format!("`{},", n.wrapping_mul(2_654_435_761)).into_bytes()).collect();
+        honest.write_all(&lines).unwrap();
+        let mut honest = honest.finish().unwrap();
+        assert_eq!(gunzip(&honest).unwrap(), lines);
+        honest.extend(&large);
+        assert!(matches!(gunzip(&honest), Err(BillError::TooLarge(_))));
     }
 }
