@@ -27,7 +27,7 @@ HEADLESS := xvfb-run -a -s "-screen 0 1280x800x24" dbus-run-session -- timeout -
 help:
 	@echo "make run       builds Guitai and opens its window on a sandbox of its own (no display: runs the demo)"
 	@echo "make test      everything that has to hold: Rust, UI, the real window, formatting, lints"
-	@echo "make bench     release builds: the demo, cold start, memory, sizes, the doctor, orders and callbacks at many rows"
+	@echo "make bench     release builds: functions, callbacks and sandbox under load, stores, start and memory; makes BENCHMARKS.md"
 	@echo "make storms    kills, power cuts, full disks … on a release build, at the sizes of the goals; figures into storms.txt"
 	@echo "make soak      a listener under 20 callbacks a second and hostile traffic for 8 hours (SOAK_MINUTES=10: ten minutes)"
 	@echo "make fuzz      readers of strangers' bytes with 10,000,000 inputs each (GUITAI_FUZZ_EXECS); make test reads 20,000"
@@ -101,19 +101,14 @@ fuzz:
 	@cargo test --quiet --release -p guitai-door -p guitai-console -p guitai-cli --lib --bins fuzz_ -- --nocapture | grep '^{'
 	@cargo test --quiet --release -p guitai-tests --test fuzz -- --nocapture | grep '^{'
 
+# BLESS=1 makes this run's ratios the baseline; PARTS="callbacks sandbox" measures only those (see scripts/bench.sh).
 bench:
 	@scripts/tools.sh cargo node npm
-	@scripts/deps.sh $(TEST_PACKAGES)
+	@scripts/deps.sh $(TEST_PACKAGES) openssl
 	@$(MAKE) $(MODULES)
 	$(SAY) "release builds"
-	@cargo build $(QUIET) --release -p guitai-cli -p guitai-desktop
-	@scripts/bench.sh $(TARGET)/release
-	$(SAY) "the doctor: all slugs"
-	@cargo test $(QUIET) --release -p wechatpay --lib -- --ignored --nocapture the_time_a_diagnosis_takes | grep '^doctor'
-	$(SAY) "orders: lists, sums, overview, dossier at 10,000 and 1,000,000 rows"
-	@cargo run $(QUIET) --release -p guitai-tests --bin bench-orders -- 10000 1000000
-	$(SAY) "callbacks: lists, lanes, causes, search (GUITAI_DELIVERIES=1000000 needs 3.6 GB of disk)"
-	@cargo test $(QUIET) --release -p guitai-console --lib -- --ignored --nocapture history_figures
+	@cargo build $(QUIET) --release -p guitai-cli -p guitai-desktop -p guitai-tests --bins
+	@scripts/bench.sh $(TARGET) $(PARTS)
 
 # The same tests as in "make test", at the sizes that RELIABILITY.md gives figures for: about half an hour.
 storms:

@@ -1,16 +1,42 @@
-//! How long the desk's lists take: `bench-orders [ROWS…]` (10,000 and 1,000,000 unless told) fills a store with so many
-//! orders and asks every query again and again, through the desk's own verbs as the window does. One line a query.
+//! How long the desk's lists take: `bench-orders [ROWS…]` (10,000, 100,000 and 1,000,000 unless told; 10,000,000 takes 6 GB and
+//! minutes) fills a store with so many orders and asks every query again and again, through the desk's own verbs as the
+//! window does. One line a query; then what writing one more takes, and what an order takes on the disk.
 //!
 //! Seeding writes rows through SQLite, because a million orders through the desk would be a million synced commits; the
 //! schema's own triggers keep the sums, and what is found afterwards is compared with what was put in.
 
 use guitai_console::wire::Via;
-use guitai_console::{Console, Lamp, OrderFilter, OrderSort};
+use guitai_console::{Console, Lamp, OrderFilter, OrderInput, OrderSort};
+use guitai_tests::measure::Figures;
 use guitai_tests::seed::{self, DESCRIPTIONS};
+use rusqlite::Connection;
+use std::path::Path;
 use std::time::{Duration, Instant};
+use wechatpay::money::Fen;
 
 /// Times that each query is asked.
 const TIMES: usize = 300;
+/// Orders that are written at the end, so many at a time.
+const WRITES: usize = 12_800;
+const AT_ONCE: usize = 64;
+/// Which of the page's figures a query counts for; the slowest of them is it.
+const KINDS: [(&str, &[&str]); 4] = [
+    ("page", &["newest", "oldest", "largest", "smallest"]),
+    (
+        "filter",
+        &[
+            "one state",
+            "four states",
+            "a rare channel",
+            "state and channel",
+            "held callbacks",
+            "no callback",
+            "one day",
+        ],
+    ),
+    ("lookup", &["whole number", "a number's last six", "openid"]),
+    ("search", &["2 characters, common", "2 characters, with a state", "2 characters, rare", "2 words"]),
+];
 
 /// A list as the window asks for it.
 fn look(change: impl FnOnce(&mut OrderFilter)) -> OrderFilter {
@@ -75,20 +101,73 @@ fn queries(rows: usize) -> Vec<(&'static str, OrderFilter)> {
     ]
 }
 
-fn percentiles(mut taken: Vec<Duration>) -> String {
+/// In words, and the p99 in milliseconds.
+fn percentiles(mut taken: Vec<Duration>) -> (String, f64) {
     taken.sort_unstable();
     let at = |part: usize| taken.get(taken.len() * part / 100).or(taken.last()).copied().unwrap_or_default();
     let ms = |time: Duration| time.as_secs_f64() * 1_000.0;
-    format!("p50 {:>6.2}  p99 {:>6.2} ms", ms(at(50)), ms(at(99)))
+    (format!("p50 {:>6.2}  p99 {:>6.2} ms", ms(at(50)), ms(at(99))), ms(at(99)))
 }
 
-async fn measure(rows: usize) {
+/// A year of days as a chart reads them: the sums that the store keeps, on a connection like those that the desk reads with.
+fn chart(folder: &Path) -> Vec<Duration> {
+    let store = Connection::open(folder.join("guitai.db")).expect("the store");
+    let mut days = store
+        .prepare(
+            "SELECT day, sum(payments), sum(amount), sum(refunds), sum(refunded), sum(made), sum(paid) FROM (
+               SELECT day, payments, amount, refunds, refunded, 0 AS made, 0 AS paid FROM days
+               WHERE mchid = ?1 AND day >= '2025-11-01'
+               UNION ALL
+               SELECT day, 0, 0, 0, 0, made, paid FROM day_orders WHERE mchid = ?1 AND day >= '2025-11-01')
+             GROUP BY day ORDER BY day LIMIT 1000",
+        )
+        .expect("the sums");
+    let ask = |_| {
+        let began = Instant::now();
+        let rows = days.query_map([seed::MCHID], |row| row.get::<_, i64>(2)).expect("asks");
+        assert!(rows.count() >= 365, "a year");
+        began.elapsed()
+    };
+    (0..TIMES).map(ask).collect()
+}
+
+/// Orders written a second, through the desk, so many at a time: each durable before the next of its line.
+async fn writes(console: &Console) -> f64 {
+    let began = Instant::now();
+    let mut lines = tokio::task::JoinSet::new();
+    for line in 0..AT_ONCE {
+        let console = console.clone();
+        lines.spawn(async move {
+            for at in 0..WRITES / AT_ONCE {
+                let input = OrderInput {
+                    amount: Fen::new(1_250),
+                    description: DESCRIPTIONS[(line + at) % DESCRIPTIONS.len()].to_owned(),
+                    openid: Some(seed::openid(line * 700 + at)),
+                    notify_url: Some("https://shop.example/notify/shop".to_owned()),
+                    ..OrderInput::default()
+                };
+                console.order_create(None, input).await.expect("keeps the order");
+            }
+        });
+    }
+    while lines.join_next().await.is_some() {}
+    WRITES as f64 / began.elapsed().as_secs_f64()
+}
+
+async fn measure(rows: usize, figures: &Figures) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let began = Instant::now();
     let console: Console = seed::desk(folder.path()).await;
     seed::orders(folder.path(), rows);
     let bytes = std::fs::metadata(folder.path().join("guitai.db")).map_or(0, |file| file.len());
-    println!("{rows} orders: seeded in {:.1} s, {} MB", began.elapsed().as_secs_f64(), bytes / 1_000_000);
+    let each = bytes as f64 / rows as f64;
+    println!(
+        "{rows} orders: seeded in {:.1} s, {} MB, {each:.0} bytes an order",
+        began.elapsed().as_secs_f64(),
+        bytes / 1_000_000
+    );
+    let keep = |part: &str, value: f64| figures.keep(&format!("orders.{rows}.{part}"), value);
+    let (mut kinds, mut slowest, mut slowest_sums) = ([0.0_f64; KINDS.len()], 0.0_f64, 0.0_f64);
     let hot = console.order_look(None, text("榴莲")).await.expect("asks");
     assert!(hot.items.iter().all(|order| order.description == DESCRIPTIONS[19]), "the index finds what was put in");
     for (name, filter) in queries(rows) {
@@ -106,9 +185,17 @@ async fn measure(rows: usize) {
             console.order_totals(None, filter.clone()).await.expect("sums");
             sums.push(began.elapsed());
         }
-        println!("  list  {name:<30} {}   {found} rows in {TIMES} pages", percentiles(looks));
-        println!("  sums  {name:<30} {}", percentiles(sums));
+        let ((looks, look), (sums, sum)) = (percentiles(looks), percentiles(sums));
+        println!("  list  {name:<30} {looks}   {found} rows in {TIMES} pages");
+        println!("  sums  {name:<30} {sums}");
+        for (at, _) in KINDS.iter().enumerate().filter(|(_, (_, names))| names.contains(&name)) {
+            kinds[at] = kinds[at].max(look);
+        }
+        (slowest, slowest_sums) = (slowest.max(look).max(sum), slowest_sums.max(sum));
     }
+    KINDS.iter().zip(kinds).for_each(|((kind, _), p99)| keep(kind, p99));
+    keep("sums", slowest_sums);
+    keep("worst", slowest);
     let (mut overviews, mut dossiers) = (Vec::new(), Vec::new());
     for turn in 0..TIMES {
         let began = Instant::now();
@@ -119,16 +206,24 @@ async fn measure(rows: usize) {
         console.order_show(None, &number).await.expect("the dossier");
         dossiers.push(began.elapsed());
     }
-    println!("  overview                             {}", percentiles(overviews));
-    println!("  dossier                              {}", percentiles(dossiers));
+    println!("  overview                             {}", percentiles(overviews).0);
+    println!("  dossier                              {}", percentiles(dossiers).0);
+    let (words, year) = percentiles(chart(folder.path()));
+    println!("  365 days                             {words}");
+    keep("chart", year);
+    let pace = writes(&console).await;
+    println!("  writes                               {pace:.0}/s with every index, {AT_ONCE} at a time, each synced");
+    keep("write", pace);
+    keep("bytes", each);
     console.close().await;
 }
 
 fn main() {
     let asked: Vec<usize> = std::env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();
+    let figures = Figures::open();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
-    for rows in if asked.is_empty() { vec![10_000, 1_000_000] } else { asked } {
-        runtime.block_on(measure(rows));
+    for rows in if asked.is_empty() { vec![10_000, 100_000, 1_000_000] } else { asked } {
+        runtime.block_on(measure(rows, &figures));
     }
 }

@@ -33,7 +33,16 @@ pub const DAY: &str = "2026-06-01";
 const BEGIN: i64 = 1_763_913_600_000;
 /// All orders lie in this span: a year.
 const SPAN: i64 = 365 * 86_400_000;
-const MCHID: &str = "1900000001";
+/// The merchant's number.
+pub const MCHID: &str = "1900000001";
+/// Its app.
+pub const APPID: &str = "wx0000000000000001";
+/// Under which the desk trusts `keys/pub_key.pem`.
+pub const PUBLIC_KEY_ID: &str = "PUB_KEY_ID_0119000000012026112400000001";
+/// What opens the desk's vault.
+pub const PASSPHRASE: &str = "seed";
+/// Fen of each order that [`unpaid`] puts in.
+pub const UNPAID_TOTAL: i64 = 1_250;
 
 /// The number of the order at `row`.
 #[must_use]
@@ -52,23 +61,42 @@ pub fn openid(payer: usize) -> String {
 /// # Panics
 /// When it doesn't open.
 pub async fn desk(folder: &Path) -> Console {
+    desk_that(folder, |_| ()).await
+}
+
+/// A desk whose merchant trusts `keys/pub_key.pem`, and whose gateway is nobody: nothing of it is ever sent anywhere.
+///
+/// # Panics
+/// When it doesn't open.
+pub async fn desk_that_listens(folder: &Path) -> Console {
+    let key = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("keys/pub_key.pem")).expect("a key");
+    desk_that(folder, |merchant| {
+        merchant.public_key_id = Some(PUBLIC_KEY_ID.to_owned());
+        merchant.public_key = Some(key);
+        merchant.base_url = Some("http://127.0.0.1:9".to_owned());
+    })
+    .await
+}
+
+async fn desk_that(folder: &Path, change: impl FnOnce(&mut MerchantInput)) -> Console {
     let options = Options {
         data_dir: folder.to_owned(),
-        passphrase: Some(Secret::from_bytes(b"seed".to_vec())),
+        passphrase: Some(Secret::from_bytes(PASSPHRASE.into())),
         interactive: false,
         outside: Outside::real(),
     };
     let console = Console::open(options).await.expect("the desk opens");
     let key = |name: &str| std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("keys").join(name)).expect("a key");
-    let merchant = MerchantInput {
+    let mut merchant = MerchantInput {
         name: "shop".to_owned(),
         mchid: MCHID.to_owned(),
-        appid: "wx0000000000000001".to_owned(),
+        appid: APPID.to_owned(),
         private_key: Secret::from_bytes(key("merchant_key.pem")),
         certificate: Some(String::from_utf8(key("merchant_cert.pem")).expect("PEM is text")),
         api_v3_key: Secret::from_bytes(b"0123456789abcdef0123456789abcdef".to_vec()),
         ..MerchantInput::default()
     };
+    change(&mut merchant);
     console.merchant_add(merchant).await.expect("the merchant is added");
     console
 }
@@ -134,6 +162,31 @@ pub fn orders(folder: &Path, rows: usize) {
     store
         .execute_batch("INSERT INTO order_words (order_words) VALUES ('optimize'); PRAGMA wal_checkpoint(TRUNCATE)")
         .expect("settles");
+}
+
+/// Puts orders that wait to be paid into the store in `folder`, numbered by their rows.
+///
+/// # Panics
+/// When the store is not what this page thinks it is.
+pub fn unpaid(folder: &Path, rows: std::ops::Range<usize>) {
+    let mut store = Connection::open(folder.join("guitai.db")).expect("the store");
+    let writing = store.transaction().expect("begins");
+    {
+        let mut order = writing
+            .prepare(
+                "INSERT INTO orders (merchant, mchid, appid, out_trade_no, state, description, total, currency, via, created_at)
+                 VALUES ('shop', ?1, ?2, ?3, 'NOTPAY', ?4, ?5, 'CNY', 'jsapi', ?6)",
+            )
+            .expect("orders");
+        let mut index = writing.prepare("INSERT INTO order_words (rowid, words) VALUES (?1, ?2)").expect("words");
+        for row in rows {
+            let goods = DESCRIPTIONS[row % DESCRIPTIONS.len()];
+            let created = BEGIN + SPAN + i64::try_from(row).expect("a row");
+            order.execute(params![MCHID, APPID, number(row), goods, UNPAID_TOTAL, created]).expect("an order");
+            index.execute(params![writing.last_insert_rowid(), bigrams(goods)]).expect("words");
+        }
+    }
+    writing.commit().expect("commits");
 }
 
 /// As the store writes them; the bench looks whether they are found.

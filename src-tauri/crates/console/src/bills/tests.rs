@@ -5,7 +5,7 @@ use crate::console::{Console, Options};
 use crate::gateway::stand::{APPID, By, MCHID, Stand, signed, with_headers};
 use crate::orders::state::{RefundState, State};
 use crate::outside::Outside;
-use crate::store::{NewOrder, NewRefund, StoreError, Tx};
+use crate::store::{NewOrder, NewRefund, Payment, StoreError, Tx};
 use crate::wire::FoundBy;
 use guitai_door::{Answer, Request};
 use serde_json::json;
@@ -172,8 +172,14 @@ fn order(tx: &Tx<'_>, no: &str, total: i64, paid: Option<(&str, FoundBy)>) -> Re
     })?;
     tx.order_move(row.id, State::Created, State::Notpay)?;
     if let Some((when, found)) = paid {
-        tx.order_move(row.id, State::Notpay, State::Success)?;
-        tx.order_set_paid(row.id, &format!("T-{no}"), at(when), None, None, found)?;
+        let payment = Payment {
+            transaction_id: &format!("T-{no}"),
+            success_time: at(when),
+            openid: None,
+            payer_total: None,
+            found_by: found,
+        };
+        tx.order_pay(row.id, State::Notpay, State::Success, &payment)?;
     }
     Ok(())
 }

@@ -96,6 +96,15 @@ pub(super) fn is_not_genuine(opened: &Opened) -> bool {
     matches!(opened.result, Err(Refusal::NotGenuine(_)))
 }
 
+/// What was decrypted, whether it was understood or not.
+pub(super) fn content(opened: &Opened) -> Option<&str> {
+    match &opened.result {
+        Ok(notification) => Some(notification.plaintext()),
+        Err(Refusal::NotUnderstood { plaintext, .. }) => plaintext.as_deref(),
+        Err(Refusal::NotGenuine(_) | Refusal::Undecryptable { .. }) => None,
+    }
+}
+
 /// Judges a delivery that is (or will be) the row `id`, and changes what it changes.
 pub(super) fn judge(
     tx: &Tx<'_>,
@@ -117,13 +126,13 @@ pub(super) fn judge(
                 last.detail = visible(&format!("{}; {why}", last.detail), DETAIL);
             }
             judged.out_trade_no = plaintext.as_deref().and_then(number_in);
-            judged.decrypted = plaintext.as_ref().map(|text| text.clone().into_bytes());
+            judged.decrypted = content(opened).map(|text| text.as_bytes().to_vec());
             set_aside(tx, profile, &mut judged, id)?;
             Ok(judged)
         }
         Ok(notification) => {
             let mut judged = Judged::new(opened, Verdict::Held, 204);
-            judged.decrypted = Some(notification.plaintext().as_bytes().to_vec());
+            judged.decrypted = content(opened).map(|text| text.as_bytes().to_vec());
             match Told::by(notification) {
                 Told::Orders(all) => orders(tx, profile, &mut judged, notification, &all, id, now)?,
                 Told::Refund(news) => refund(tx, profile, &mut judged, notification, &news, id, now)?,

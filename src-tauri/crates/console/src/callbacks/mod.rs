@@ -17,7 +17,7 @@ use crate::gateway::signed_text;
 use crate::merchants::Profile;
 use crate::orders::{parse_id, shown_callback};
 use crate::problem;
-use crate::store::{CallbackRaw, CallbackRow, StoreError, Tx};
+use crate::store::{CallbackRaw, CallbackReady, CallbackRow, StoreError, Tx};
 use crate::visible;
 use crate::wire::{Callback, CallbackDossier, Check, Event, Problem, SignedText, Verdict};
 use base64::Engine as _;
@@ -68,6 +68,7 @@ struct Incoming {
     profile: Arc<Profile>,
     opened: Opened,
     raw: CallbackRaw,
+    ready: CallbackReady,
     received_at: Timestamp,
     now: Timestamp,
     /// Where it is passed on to beside the kept targets, if it is accepted.
@@ -102,8 +103,9 @@ impl Console {
             decrypted: None,
             intact: true,
         };
+        let ready = CallbackReady::of(&raw, judge::content(&opened).map(str::as_bytes));
         let named = desk.forwarding.named();
-        let incoming = Arc::new(Incoming { profile: profile.clone(), opened, raw, received_at, now, named });
+        let incoming = Arc::new(Incoming { profile: profile.clone(), opened, raw, ready, received_at, now, named });
         let kept = desk.keep(incoming).await;
         if stranger {
             // away from this path: the answer doesn't wait for it, WeChat Pay's retry finds the fresh certificates
@@ -320,7 +322,7 @@ fn keep(tx: &Tx<'_>, incoming: &Incoming) -> Result<(CallbackRow, Vec<Event>, bo
         order_id: None,
         first_id: None,
     });
-    tx.callback_insert(&row, &incoming.raw, &judged.checks, judged.decrypted.as_deref())?;
+    tx.callback_insert(&row, &incoming.raw, &incoming.ready, &judged.checks, judged.decrypted.as_deref())?;
     let (kind, headers) = (row.event_type.as_deref(), &incoming.raw.headers);
     let targets = forward::targets_for(tx, &incoming.named, row.verdict, kind, headers)?;
     for target in &targets {

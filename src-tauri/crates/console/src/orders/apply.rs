@@ -5,8 +5,8 @@ use super::facts::OrderFacts;
 use super::state::{News, State, Turn};
 use crate::console::seconds_before;
 use crate::journal::{Kind, Line, Source};
-use crate::store::{OrderRow, StoreError, Tx};
-use crate::wire::{Event, FoundBy};
+use crate::store::{OrderRow, Payment, StoreError, Tx};
+use crate::wire::{Event, FoundBy, Verdict};
 use wechatpay::time::Timestamp;
 
 /// What became of facts.
@@ -75,10 +75,14 @@ pub(crate) fn take_payment(
     };
     let transaction_id = facts.transaction_id.as_deref().unwrap_or_default();
     let success_time = facts.success_time.unwrap_or(now);
-    tx.order_set_paid(order.id, transaction_id, success_time, facts.openid.as_deref(), facts.payer_total, found_by)?;
-    if next != order.state {
-        tx.order_move(order.id, order.state, next)?;
-    }
+    let payment = Payment {
+        transaction_id,
+        success_time,
+        openid: facts.openid.as_deref(),
+        payer_total: facts.payer_total,
+        found_by,
+    };
+    tx.order_pay(order.id, order.state, next, &payment)?;
     let line = Line::new(Kind::Paid).state(next).amount(order.total).detail(transaction_id).source(source);
     tx.journal_write(order.id, now, &line)?;
     order.state = next;
@@ -86,6 +90,9 @@ pub(crate) fn take_payment(
     order.success_time = Some(success_time);
     order.found_by = Some(found_by);
     order.unknown_since = None;
+    if found_by == FoundBy::Callback {
+        order.callback_verdict = Some(Verdict::Applied);
+    }
     Ok(Taken::Applied)
 }
 

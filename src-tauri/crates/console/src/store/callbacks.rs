@@ -85,13 +85,32 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<CallbackRow> {
     })
 }
 
+/// What of a delivery is made ready before the writer has it: the writer's time is everybody's.
+#[derive(Debug, Clone)]
+pub(crate) struct CallbackReady {
+    headers: String,
+    sha256: [u8; 32],
+    words: String,
+}
+
+impl CallbackReady {
+    /// Of what came, and what was decrypted of it.
+    pub(crate) fn of(raw: &CallbackRaw, decrypted: Option<&[u8]>) -> CallbackReady {
+        CallbackReady {
+            // pairs of texts always are JSON
+            headers: json(&raw.headers).unwrap_or_default(),
+            sha256: Sha256::digest(&raw.body).into(),
+            words: decrypted.map(words::of_content).unwrap_or_default().join(" "),
+        }
+    }
+}
+
 /// Keeps the words of what was decrypted, for the search.
-fn remember(connection: &Connection, id: i64, content: &[u8]) -> Result<(), StoreError> {
-    let found = words::of_content(content);
-    if !found.is_empty() {
+fn remember(connection: &Connection, id: i64, words: &str) -> Result<(), StoreError> {
+    if !words.is_empty() {
         connection
             .prepare_cached("INSERT INTO callback_words (rowid, words) VALUES (?1, ?2)")?
-            .execute(params![id, found.join(" ")])?;
+            .execute(params![id, words])?;
     }
     Ok(())
 }
@@ -102,7 +121,8 @@ pub(super) fn remember_all(connection: &Connection) -> Result<(), StoreError> {
         connection.prepare("SELECT id, decrypted FROM callback_raw WHERE decrypted IS NOT NULL ORDER BY id")?;
     let mut rows = rows.query([])?;
     while let Some(row) = rows.next()? {
-        remember(connection, row.get(0)?, row.get_ref(1)?.as_blob().unwrap_or_default())?;
+        let content = row.get_ref(1)?.as_blob().unwrap_or_default();
+        remember(connection, row.get(0)?, &words::of_content(content).join(" "))?;
     }
     Ok(())
 }
@@ -195,6 +215,7 @@ impl Tx<'_> {
         &self,
         row: &CallbackRow,
         raw: &CallbackRaw,
+        ready: &CallbackReady,
         checks: &[Check],
         decrypted: Option<&[u8]>,
     ) -> Result<i64, StoreError> {
@@ -227,18 +248,8 @@ impl Tx<'_> {
                 "INSERT INTO callback_raw (id, target, source, headers, body, sha256, decrypted)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             )?
-            .execute(params![
-                id,
-                raw.target,
-                raw.source,
-                json(&raw.headers)?,
-                raw.body,
-                Sha256::digest(&raw.body).as_slice(),
-                decrypted,
-            ])?;
-        if let Some(content) = decrypted {
-            remember(self.conn, id, content)?;
-        }
+            .execute(params![id, raw.target, raw.source, ready.headers, raw.body, ready.sha256, decrypted,])?;
+        remember(self.conn, id, &ready.words)?;
         if row.verdict == Verdict::Rejected {
             self.conn
                 .prepare_cached(
@@ -295,7 +306,7 @@ impl Tx<'_> {
                 .prepare_cached("UPDATE callback_raw SET decrypted = ?2 WHERE id = ?1 AND decrypted IS NULL")?
                 .execute(params![id, content])?;
             if new > 0 {
-                remember(self.conn, id, content)?;
+                remember(self.conn, id, &words::of_content(content).join(" "))?;
             }
         }
         Ok(())

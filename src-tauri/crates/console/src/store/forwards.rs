@@ -296,7 +296,7 @@ impl Tx<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{CallbackRaw, CallbackRow, ReplayRow, Store, schema};
+    use super::super::{CallbackRaw, CallbackReady, CallbackRow, ReplayRow, Store, schema};
     use super::*;
     use crate::wire::Verdict;
 
@@ -331,7 +331,8 @@ mod tests {
             decrypted: None,
             intact: true,
         };
-        store.write(move |tx| tx.callback_insert(&row, &raw, &[], None)).await.expect("kept")
+        let ready = CallbackReady::of(&raw, None);
+        store.write(move |tx| tx.callback_insert(&row, &raw, &ready, &[], None)).await.expect("kept")
     }
 
     async fn claim(store: &Store, now: i64) -> Vec<ForwardClaim> {

@@ -73,7 +73,8 @@ async fn fill(store: &Store, from: i64, to: i64) {
         let write = store.write(move |tx| {
             for number in from..end {
                 let (row, raw, content) = delivery(number);
-                tx.callback_insert(&row, &raw, &[], content.as_deref())?;
+                let ready = CallbackReady::of(&raw, content.as_deref());
+                tx.callback_insert(&row, &raw, &ready, &[], content.as_deref())?;
             }
             Ok::<_, StoreError>(())
         });
@@ -213,7 +214,7 @@ async fn lanes_hold_an_orders_deliveries_with_those_that_never_got_its_number() 
                 first_id: None,
                 ..row
             };
-            tx.callback_insert(&row, &raw, &[], None)?;
+            tx.callback_insert(&row, &raw, &CallbackReady::of(&raw, None), &[], None)?;
         }
         Ok::<_, StoreError>(())
     });
@@ -335,7 +336,8 @@ async fn history_figures() {
     for number in last + 1..=last + 2_000 {
         let (row, raw, content) = delivery(number);
         let begun = Instant::now();
-        let write = store.write(move |tx| tx.callback_insert(&row, &raw, &[], content.as_deref()));
+        let ready = CallbackReady::of(&raw, content.as_deref());
+        let write = store.write(move |tx| tx.callback_insert(&row, &raw, &ready, &[], content.as_deref()));
         write.await.expect("writes");
         times.push(begun.elapsed());
     }

@@ -35,7 +35,7 @@ mod writer;
 pub(crate) use api::OrderKey;
 pub(crate) use backup::{CopyFacts, inspect as inspect_copy, private, put_back};
 pub(crate) use bills::{BillLineRow, BillRow, Told};
-pub(crate) use callbacks::{CallbackRaw, CallbackRow};
+pub(crate) use callbacks::{CallbackRaw, CallbackReady, CallbackRow};
 pub(crate) use catalog::CatalogRow;
 pub(crate) use combines::CombineRow;
 pub(crate) use error::StoreError;
@@ -48,7 +48,7 @@ pub(crate) use journal::JournalRow;
 pub(crate) use merchants::{MerchantRow, PlatformRow, SealedRow, VaultRow};
 pub(crate) use open::make_private_folder as private_folder;
 pub(crate) use order_list::{OrderCursor, OrderQuery, OrderSums};
-pub(crate) use orders::{Handle, NewOrder, OrderRow};
+pub(crate) use orders::{Handle, NewOrder, OrderRow, Payment};
 pub(crate) use refunds::{NewRefund, RefundFacts, RefundRow};
 pub(crate) use replays::ReplayRow;
 

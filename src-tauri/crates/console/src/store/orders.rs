@@ -61,6 +61,17 @@ pub(crate) struct NewOrder {
     pub(crate) created_at: Timestamp,
 }
 
+/// What is told of a payment.
+#[derive(Debug, Clone)]
+pub(crate) struct Payment<'a> {
+    pub(crate) transaction_id: &'a str,
+    pub(crate) success_time: Timestamp,
+    pub(crate) openid: Option<&'a str>,
+    /// May be less than the order's total: coupons.
+    pub(crate) payer_total: Option<Fen>,
+    pub(crate) found_by: FoundBy,
+}
+
 /// What a prepay gave.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Handle {
@@ -226,32 +237,33 @@ impl Tx<'_> {
         }
     }
 
-    /// A payment's facts. `payer_total` may be less than the total (coupons).
-    pub(crate) fn order_set_paid(
-        &self,
-        id: i64,
-        transaction_id: &str,
-        success_time: Timestamp,
-        openid: Option<&str>,
-        payer_total: Option<Fen>,
-        found_by: FoundBy,
-    ) -> Result<(), StoreError> {
-        self.conn
+    /// A payment's facts and the turn that they make, if the order still is what the caller read. A payment that a callback
+    /// told of lights the lamp too: one statement, because each of them is written through every index.
+    pub(crate) fn order_pay(&self, id: i64, from: State, to: State, payment: &Payment<'_>) -> Result<(), StoreError> {
+        let changed = self
+            .conn
             .prepare_cached(
-                "UPDATE orders SET transaction_id = :transaction, success_time = :at, found_by = :found,
+                "UPDATE orders SET state = :to, transaction_id = :transaction, success_time = :at, found_by = :found,
                         openid = coalesce(openid, :openid), payer_total = :payer_total, unknown_since = NULL,
-                        patrol_at = NULL
-                 WHERE id = :id AND success_time IS NULL",
+                        patrol_at = NULL,
+                        callback_verdict = CASE :found WHEN 'callback' THEN 'applied' ELSE callback_verdict END
+                 WHERE id = :id AND state = :from AND success_time IS NULL",
             )?
             .execute(named_params! {
                 ":id": id,
-                ":transaction": transaction_id,
-                ":at": millis(success_time),
-                ":found": found_name(found_by),
-                ":openid": openid,
-                ":payer_total": payer_total.map(|fen| fen.get()),
+                ":from": from.as_str(),
+                ":to": to.as_str(),
+                ":transaction": payment.transaction_id,
+                ":at": millis(payment.success_time),
+                ":found": found_name(payment.found_by),
+                ":openid": payment.openid,
+                ":payer_total": payment.payer_total.map(|fen| fen.get()),
             })?;
-        Ok(())
+        if changed == 1 {
+            Ok(())
+        } else {
+            Err(StoreError::Other(format!("order {id} was not {} and unpaid any more", from.as_str())))
+        }
     }
 
     /// What an accepted prepay gave, and until when it can be used.

@@ -300,10 +300,10 @@ async fn the_quarantine_keeps_the_newest_thousand() {
     store
         .write(move |tx| {
             let (row, raw) = keep(Verdict::Held, -1);
-            tx.callback_insert(&row, &raw, &[], None)?;
+            tx.callback_insert(&row, &raw, &CallbackReady::of(&raw, None), &[], None)?;
             for second in 0..1_050 {
                 let (row, raw) = keep(Verdict::Rejected, second);
-                tx.callback_insert(&row, &raw, &[], None)?;
+                tx.callback_insert(&row, &raw, &CallbackReady::of(&raw, None), &[], None)?;
             }
             Ok::<_, StoreError>(())
         })
@@ -342,6 +342,33 @@ async fn the_quarantine_keeps_the_newest_thousand() {
     assert_eq!(rows.first().map(|row| row.received_at), Some(at(2_099)));
 }
 
+#[tokio::test]
+async fn a_payment_is_written_once_and_only_over_what_was_read() {
+    let folder = tempfile::tempdir().expect("folder");
+    let store = Store::open(folder.path()).expect("opens");
+    for (number, found_by, lamp) in [(1, FoundBy::Callback, Some(Verdict::Applied)), (2, FoundBy::Query, None)] {
+        let id = add(&store, number).await.expect("inserts").id;
+        let pay = |from: State| {
+            let payment = Payment {
+                transaction_id: "4200000000202611240000000001",
+                success_time: at(60),
+                openid: Some("payer"),
+                payer_total: Some(Fen::new(90)),
+                found_by,
+            };
+            store.write(move |tx| tx.order_pay(id, from, State::Success, &payment))
+        };
+        assert!(pay(State::Notpay).await.is_err(), "it is not NOTPAY");
+        pay(State::Created).await.expect("pays");
+        let row = store.read(move |view| view.order_at(id)).await.expect("reads").expect("there");
+        assert_eq!((row.state, row.found_by, row.callback_verdict), (State::Success, Some(found_by), lamp));
+        assert_eq!((row.success_time, row.openid.as_deref()), (Some(at(60)), Some("payer")));
+        assert!(pay(State::Success).await.is_err(), "it is paid already");
+    }
+    let days = store.read(|view| view.days_since(MCHID, "")).await.expect("reads");
+    assert_eq!(days.iter().map(|day| (day.payments, day.amount)).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1)), (2, 200));
+}
+
 /// Random histories by a seeded generator: the kept sums are the sums over all rows.
 #[tokio::test]
 async fn the_summary_is_the_sum() {
@@ -372,8 +399,14 @@ async fn the_summary_is_the_sum() {
                     tx.order_move(row.id, State::Created, State::Closed)?;
                 }
                 if pay {
-                    tx.order_set_paid(row.id, &format!("42{}", row.id), paid, None, None, FoundBy::Callback)?;
-                    tx.order_move(row.id, State::Created, State::Success)?;
+                    let payment = Payment {
+                        transaction_id: &format!("42{}", row.id),
+                        success_time: paid,
+                        openid: None,
+                        payer_total: None,
+                        found_by: FoundBy::Callback,
+                    };
+                    tx.order_pay(row.id, State::Created, State::Success, &payment)?;
                 }
                 if pay && refund {
                     let refund = tx.refund_insert(&NewRefund {

@@ -21,8 +21,8 @@ pub(crate) use notice::{Attempt, Notice, NoticeState};
 pub(crate) use order::{Draft, Forbidden, Order, Product, State};
 pub(crate) use refund::{Refund, RefundDraft, RefundError, Status};
 
-/// Orders kept; the oldest are forgotten beyond it, with their refunds.
-const MOST_ORDERS: usize = 500_000;
+/// Orders kept; the oldest are forgotten beyond it, with their refunds. They lie in memory, some 1.5 kB each.
+const MOST_ORDERS: usize = 100_000;
 /// Notifications kept; of the oldest, those that need no more attempts go first.
 const MOST_NOTICES: usize = 10_000;
 
