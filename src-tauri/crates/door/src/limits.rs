@@ -103,7 +103,7 @@ impl Limits {
             answer_deadline: Duration::from_secs(30),
             methods: &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
             keep: Keep::Always,
-            refusal_body: |status| match gateway_body(status) {
+            refusal_body: |refused| match gateway_body(refused.status) {
                 Some(body) => ("application/json; charset=utf-8", body),
                 None => ("", Bytes::new()),
             },
