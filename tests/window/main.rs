@@ -19,5 +19,5 @@ mod reconcile;
 mod replay;
 mod shop;
 mod shots;
-mod voice;
 mod tunnel;
+mod voice;
