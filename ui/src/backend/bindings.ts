@@ -627,26 +627,6 @@ export type CaseOutcome =
 /**  Could not be judged. */
 "skip";
 
-/**  How many times something happened, by its cause. */
-export type CauseCount = {
-	/**  Slug. */
-	cause: string,
-	/**  How many times. */
-	count: number,
-};
-
-/**  When a platform certificate ends. */
-export type CertificateEnd = {
-	/**  Profile that trusts it. */
-	merchant: string,
-	/**  Its serial. */
-	serial_no: string,
-	/**  Its last moment. */
-	not_after: string,
-	/**  Whole days until then; negative: it has ended. */
-	days: number,
-};
-
 /**  One entry of the catalogue. */
 export type CatalogEntry = {
 	/**  What clients name it by. */
@@ -671,6 +651,26 @@ export type CatalogInput = {
 	price: number,
 	/**  1 to 32 characters; a client must name the same, if there is one. */
 	type?: string | null,
+};
+
+/**  How many times something happened, by its cause. */
+export type CauseCount = {
+	/**  Slug. */
+	cause: string,
+	/**  How many times. */
+	count: number,
+};
+
+/**  When a platform certificate ends. */
+export type CertificateEnd = {
+	/**  Profile that trusts it. */
+	merchant: string,
+	/**  Its serial. */
+	serial_no: string,
+	/**  Its last moment. */
+	not_after: string,
+	/**  Whole days until then; negative: it has ended. */
+	days: number,
 };
 
 /**  A certificate as people see it. */

@@ -330,7 +330,7 @@ async fn the_quarantine_keeps_the_newest_thousand() {
             for second in 2_000..2_100 {
                 let (row, mut raw) = keep(Verdict::Rejected, second);
                 raw.body = vec![b'x'; 60_000];
-                tx.callback_insert(&row, &raw, &[], None)?;
+                tx.callback_insert(&row, &raw, &CallbackReady::of(&raw, None), &[], None)?;
             }
             Ok::<_, StoreError>(())
         })
