@@ -135,13 +135,13 @@ impl Window {
             let shown = "const it = document.querySelector(`[data-testid=\"${arguments[0]}\"]`); if (!it) return; \
                 const box = it.getBoundingClientRect(); \
                 const top = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2); \
-                if (!it.contains(top)) it.scrollIntoView({ block: 'nearest' })";
+                if (!it.contains(top)) it.scrollIntoView({ block: 'center' })";
             self.client.execute(shown, vec![json!(testid)]).await.expect("a page that runs scripts");
             match element.click().await {
                 Ok(()) => return,
                 // It was drawn again between the two calls, or something passes over it.
                 Err(error) if passing(&error) && Instant::now() < deadline => pause().await,
-                Err(error) => panic!("click on {testid}: {error}"),
+                Err(error) => panic!("click on {testid}: {error:?}"),
             }
         }
     }
@@ -329,6 +329,7 @@ fn start_driver(system: System, home: &Path, bus: &str) -> (Child, String) {
     ] {
         command.env_remove(name);
     }
+    // programs that a test puts in the way of the system's
     let programs = std::env::var_os("PATH").unwrap_or_default();
     let programs = std::iter::once(home.join("bin")).chain(std::env::split_paths(&programs));
     command.env("PATH", std::env::join_paths(programs).expect("folders without a colon"));
@@ -349,8 +350,6 @@ fn start_driver(system: System, home: &Path, bus: &str) -> (Child, String) {
             },
         )
         .env("HOME", home)
-        // programs that a test puts in the way of the system's
-        .env("PATH", format!("{}/bin:{}", home.display(), std::env::var("PATH").unwrap_or_default()))
         .env("DBUS_SESSION_BUS_ADDRESS", bus)
         .process_group(0)
         .stdin(Stdio::null())
