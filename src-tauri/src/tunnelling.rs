@@ -146,8 +146,7 @@ impl Tunnelling {
                 tokio::time::sleep(PACE).await;
             }
         }
-        let state = receiver.borrow().clone();
-        state
+        receiver.borrow().clone()
     }
 
     async fn begin(&self, console: Console, m: Option<&str>, options: TunnelOptions) -> Result<Running, Problem> {
