@@ -224,8 +224,18 @@ async fn every_feature(run: &mut Run) -> String {
         run.ok(&["merchant", "update", "shop", "--api-v3-key-file", &file]);
     }
     run.control("payments", json!({ "out_trade_no": "CANARY-3", "outcome": "SUCCESS" })).await;
-    let line = std::iter::repeat_with(|| listener.line()).find(|line| line["reason"] == "resource_decrypts");
-    run.out.push(("listen with another key".to_owned(), line.expect("one").to_string()));
+    // A listener may go by the keys that it remembers for a moment yet; then the notification comes once more.
+    let mut line = listener.line();
+    while line["reason"] != "resource_decrypts" {
+        let notifications = get(&format!("{}/_sandbox/notifications", run.text("base_url"))).await;
+        let of_it = |note: &&Value| note["out_trade_no"] == "CANARY-3";
+        let id =
+            notifications.as_array().and_then(|notes| notes.iter().find(of_it)).expect("it was sent")["id"].clone();
+        run.control(&format!("notifications/{}/redeliver", id.as_str().expect("an id")), json!({ "fault": null }))
+            .await;
+        line = listener.line();
+    }
+    run.out.push(("listen with another key".to_owned(), line.to_string()));
     run.any(&["merchant", "check"]);
 
     for list in [&["order", "list"][..], &["order", "show", "CANARY-1"], &["callback", "list"], &["forward", "list"]] {
