@@ -11,6 +11,7 @@ pub(crate) use counters::{Commits, Deliveries};
 pub use report::{CertificateEnd, DoorCounts, Health, Looked, Serving};
 pub(crate) use report::{forget, write_down};
 
+use crate::outside::free_bytes;
 use crate::problem::both;
 use crate::store::{Finding, look, mend, private};
 use crate::wire::{Bilingual, Problem};
@@ -157,17 +158,6 @@ fn owner(data_dir: &Path, mending: bool) -> StoreCheck {
 #[cfg(not(unix))]
 fn owner(_data_dir: &Path, _mending: bool) -> StoreCheck {
     check("owner", None, both("此系统上不检查权限", "permissions are not looked at on this system"))
-}
-
-/// Bytes that are free where the data lies.
-#[cfg(unix)]
-fn free_bytes(data_dir: &Path) -> Option<u64> {
-    rustix::fs::statvfs(data_dir).ok().map(|facts| facts.f_bavail.saturating_mul(facts.f_frsize))
-}
-
-#[cfg(not(unix))]
-fn free_bytes(_data_dir: &Path) -> Option<u64> {
-    None
 }
 
 fn room(data_dir: &Path) -> StoreCheck {

@@ -293,6 +293,17 @@ fn others_may_read(_: &std::fs::Metadata) -> bool {
     false
 }
 
+/// Bytes that are free on the disk where `folder` lies; `None` where the system doesn't say.
+pub(crate) fn free_bytes(folder: &Path) -> Option<u64> {
+    #[cfg(unix)]
+    return rustix::fs::statvfs(folder).ok().map(|facts| facts.f_bavail.saturating_mul(facts.f_frsize));
+    #[cfg(not(unix))]
+    {
+        let _ = folder;
+        None
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,11 +5,12 @@
 //! seconds, so that a command beside it can say them too, as of then; the file goes when the listener is closed.
 
 use super::counters::{CauseCount, CommitCounts, DeliveryCounts, most_first};
-use super::{StoreCheck, drive, free_bytes, room, synced};
+use super::{StoreCheck, drive, room, synced};
 use crate::backup::BackupStatus;
 use crate::console::{Console, Desk};
 use crate::logs::{self, LogStatus};
 use crate::orders::shown_time;
+use crate::outside::free_bytes;
 use crate::store::private_folder;
 use crate::wire::Problem;
 use guitai_door::{Counters, Meter};

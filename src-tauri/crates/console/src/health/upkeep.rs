@@ -2,9 +2,10 @@
 //! the newest backup can really be restored. Found out away from every path that somebody waits on.
 
 use super::report::Looked;
-use super::{drive, free_bytes, synced};
+use super::{drive, synced};
 use crate::console::Console;
 use crate::orders::shown_time;
+use crate::outside::free_bytes;
 use crate::store::{Finding, look, put_back};
 use crate::wire::{Bilingual, Problem};
 use std::path::{Path, PathBuf};

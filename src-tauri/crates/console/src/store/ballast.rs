@@ -2,6 +2,7 @@
 //! them back and is tried again, so that some hundred callbacks more can be kept while somebody makes room; once there
 //! is plenty again they are taken anew.
 
+use crate::outside::free_bytes;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -26,7 +27,7 @@ impl Ballast {
 
     /// Takes it if it isn't there and there is plenty of room. Nothing depends on it, so nothing is said if it fails.
     pub(super) fn take(&self) {
-        if self.file.exists() || self.free().is_some_and(|free| free < PLENTY) {
+        if self.file.exists() || self.file.parent().and_then(free_bytes).is_some_and(|free| free < PLENTY) {
             return;
         }
         let taken = File::options().write(true).create_new(true).open(&self.file).and_then(|file| fill(&file));
@@ -39,17 +40,6 @@ impl Ballast {
     /// Gives it back; was there any?
     pub(super) fn give_back(&self) -> bool {
         std::fs::remove_file(&self.file).is_ok()
-    }
-
-    #[cfg(unix)]
-    fn free(&self) -> Option<u64> {
-        let facts = rustix::fs::statvfs(self.file.parent()?).ok()?;
-        Some(facts.f_bavail.saturating_mul(facts.f_frsize))
-    }
-
-    #[cfg(not(unix))]
-    fn free(&self) -> Option<u64> {
-        None
     }
 }
 
