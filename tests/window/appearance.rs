@@ -24,6 +24,29 @@ async fn language_and_theme_change_at_once_and_are_remembered() {
     window.close().await;
 }
 
+/// A bar along the bottom lies over the last row, and what is under it can't be clicked.
+#[tokio::test]
+async fn no_screen_scrolls_sideways() {
+    let window = Window::open(System::English).await;
+    window.make_order("12.50", "热美式").await;
+    for screen in ["overview", "orders", "callbacks", "signatures", "sandbox", "settings"] {
+        window.click(&format!("nav-{screen}")).await;
+        window.find(&format!("screen-{screen}")).await;
+        window.settled().await;
+        let wide = window
+            .script(
+                "return [...document.querySelectorAll('*')] \
+                 .filter((it) => it.scrollWidth > it.clientWidth && ['auto', 'scroll'].includes(getComputedStyle(it).overflowX)) \
+                 .map((it) => { const end = it.getBoundingClientRect().left + it.clientWidth; \
+                   const out = [...it.querySelectorAll('*')].filter((one) => one.getBoundingClientRect().right > end + 0.5); \
+                   return `${it.tagName}.${it.className} ${it.scrollWidth} > ${it.clientWidth}: ${out.map((one) => one.outerHTML.slice(0, 120)).join(' | ')}` })",
+            )
+            .await;
+        assert_eq!(wide, serde_json::json!([]), "{screen}");
+    }
+    window.close().await;
+}
+
 #[tokio::test]
 async fn an_english_system_gets_english() {
     let window = Window::open(System::English).await;

@@ -135,7 +135,7 @@ impl Window {
             let shown = "const it = document.querySelector(`[data-testid=\"${arguments[0]}\"]`); if (!it) return; \
                 const box = it.getBoundingClientRect(); \
                 const top = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2); \
-                if (!it.contains(top)) it.scrollIntoView({ block: 'center' })";
+                if (!it.contains(top)) it.scrollIntoView({ block: 'nearest' })";
             self.client.execute(shown, vec![json!(testid)]).await.expect("a page that runs scripts");
             match element.click().await {
                 Ok(()) => return,
