@@ -1,6 +1,7 @@
 //! Prepay of a single order: JSAPI and mini-program, Native, App, H5 (reference 5).
 
 use guitai_door::Request;
+use wechatpay::api::prepay::Identity;
 use wechatpay::ids::{Appid, NotifyUrl, Openid, OutTradeNo};
 use wechatpay::money::Fen;
 
@@ -31,16 +32,6 @@ const TOP: [&str; 16] = [
     "subsidy_info",
 ];
 
-/// Papers of real-name payment.
-const PAPERS: [&str; 7] = [
-    "IDCARD",
-    "HONGKONG_MACAO",
-    "HONGKONG_MACAO_RESIDENT",
-    "TAIWAN_RESIDENT",
-    "FOREIGN_RESIDENT",
-    "OVERSEA_PASSPORT",
-    "PHONE_NUMBER",
-];
 /// Goods of one order.
 const GOODS: std::ops::RangeInclusive<usize> = 1..=6_000;
 
@@ -212,7 +203,7 @@ fn identity(fields: &Fields, request: &Request, caller: &Caller) -> Result<(), R
         return Ok(());
     }
     need_serial(request)?;
-    fields.need_choice("/payer/identity/type", "证件类型", &PAPERS)?;
+    fields.need_choice("/payer/identity/type", "证件类型", &Identity::KINDS)?;
     must_open(caller, fields.need_text("/payer/identity/number", "证件号", 1..=1_024)?)?;
     match fields.text("/payer/identity/name", "证件姓名", 0..=1_024)?.filter(|t| !t.is_empty()) {
         Some(name) => must_open(caller, name),

@@ -372,17 +372,19 @@ impl Prepaid {
 }
 
 impl Identity {
+    /// The papers that a payer can be known by.
+    pub const KINDS: [&str; 7] = [
+        "IDCARD",
+        "HONGKONG_MACAO",
+        "HONGKONG_MACAO_RESIDENT",
+        "TAIWAN_RESIDENT",
+        "FOREIGN_RESIDENT",
+        "OVERSEA_PASSPORT",
+        "PHONE_NUMBER",
+    ];
+
     fn check(&self, encrypted_for: Option<&str>) -> Result<(), FieldError> {
-        const KINDS: [&str; 7] = [
-            "IDCARD",
-            "HONGKONG_MACAO",
-            "HONGKONG_MACAO_RESIDENT",
-            "TAIWAN_RESIDENT",
-            "FOREIGN_RESIDENT",
-            "OVERSEA_PASSPORT",
-            "PHONE_NUMBER",
-        ];
-        one_of("payer.identity.type", &self.kind, &KINDS)?;
+        one_of("payer.identity.type", &self.kind, &Self::KINDS)?;
         encrypted("payer.identity.number", &self.number)?;
         if let Some(name) = &self.name {
             encrypted("payer.identity.name", name)?;
