@@ -9,6 +9,8 @@ WINDOW_PACKAGES := $(BUILD_PACKAGES) libwebkit2gtk-4.1-dev libayatana-appindicat
 # strace records and breaks the calls of a listener; without it those storms are skipped.
 STORM_PACKAGES := $(BUILD_PACKAGES) strace
 TEST_PACKAGES := $(WINDOW_PACKAGES) strace xvfb xauth webkit2gtk-driver dbus dbus-x11 fonts-wqy-microhei curl python3-venv openssh-server openssh-client procps
+# The languages whose snippets are tried on the sandbox (a Node.js comes by scripts/sdks.sh): half a gigabyte, half a minute.
+SNIPPET_PACKAGES := php-cli php-curl golang-go default-jdk-headless
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 LOCK := ui/package-lock.json
@@ -66,7 +68,7 @@ $(MODULES): $(LOCK) ui/package.json
 
 test:
 	@scripts/tools.sh cargo node npm
-	@scripts/deps.sh $(TEST_PACKAGES)
+	@scripts/deps.sh $(TEST_PACKAGES) $(SNIPPET_PACKAGES)
 	@$(MAKE) $(MODULES)
 	$(SAY) "$(LOCK) is what package.json asks for"
 	@git diff --exit-code -- $(LOCK)

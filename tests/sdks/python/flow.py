@@ -24,7 +24,7 @@ def read(path):
 
 
 def step(name, **extra):
-    print(json.dumps({"step": name, **extra}, ensure_ascii=False), flush=True)
+    print(json.dumps({"step": name, **extra}, ensure_ascii=False, separators=(",", ":")), flush=True)
 
 
 def control(path, body):

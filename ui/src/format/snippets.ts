@@ -4,7 +4,7 @@
 import { quoted } from './openssl';
 import commands from './snippets.json';
 
-export type Language = 'curl' | 'Node.js' | 'Node.js < 22.21' | 'Python' | 'Go' | 'PHP' | 'Java';
+export type Language = 'curl' | 'Node.js' | 'Node.js + global-agent' | 'Node.js, base URL' | 'Python' | 'Go' | 'PHP' | 'Java';
 export const LANGUAGES = commands.map((each) => each.language as Language);
 
 export function snippet(language: Language, base: string, proxy: string, ca: string): string {

@@ -1,77 +1,40 @@
-// The whole flow of a merchant's backend on wechatpay-axios-plugin, as a merchant would write it.
+// The whole flow of a merchant's backend on wechatpay-axios-plugin, as a merchant would write it: by its base URL, or with
+// GUITAI_VIA=proxy without one.
 import { createHash } from 'node:crypto';
-import { once, EventEmitter } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
 import { strict as assert } from 'node:assert';
 import axiosPlugin from 'wechatpay-axios-plugin';
+import { callbacks, control, login, number, publicKeyMode, sandbox, step } from './shop.mjs';
 
 const { Aes, Formatter, Rsa, Wechatpay } = axiosPlugin;
-const sandbox = JSON.parse(readFileSync(process.env.GUITAI_SANDBOX, 'utf8'));
-const publicKeyMode = process.env.GUITAI_MODE === 'public_key';
 const certs = publicKeyMode
   ? { [sandbox.public_key_id]: readFileSync(sandbox.public_key) }
   : { [sandbox.platform_serial_no]: readFileSync(sandbox.platform_certificate) };
 const privateKey = readFileSync(sandbox.merchant_private_key);
 const headers = { Accept: 'application/json', 'Content-Type': 'application/json', 'User-Agent': 'guitai-test/1' };
 if (publicKeyMode) headers['Wechatpay-Serial'] = sandbox.public_key_id;
+const base = process.env.GUITAI_VIA === 'proxy' ? undefined : sandbox.base_url;
 const wxpay = new Wechatpay({
-  baseURL: sandbox.base_url, proxy: false, headers,
+  ...(base ? { baseURL: base, proxy: false } : {}), headers,
   mchid: sandbox.mchid, serial: sandbox.merchant_serial_no, privateKey, certs,
 });
 
-const step = (name, extra = {}) => console.log(JSON.stringify({ step: name, ...extra }));
-const control = async (path, body) => {
-  const answer = await fetch(`${sandbox.base_url}/_sandbox/${path}`, {
-    method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body),
-  });
-  const text = await answer.text();
-  assert.equal(answer.ok, true, `${path}: ${answer.status} ${text}`);
-  return text ? JSON.parse(text) : null;
-};
-
 // The callback handler: verify over the raw bytes, then decrypt, with the SDK's own functions.
-const notified = new EventEmitter();
-const backlog = [];
-const server = createServer((request, response) => {
-  const chunks = [];
-  request.on('data', (chunk) => chunks.push(chunk));
-  request.on('end', () => {
-    try {
-      const body = Buffer.concat(chunks).toString('utf8');
-      const at = request.headers['wechatpay-timestamp'];
-      const key = certs[request.headers['wechatpay-serial']];
-      assert.ok(key, `serial ${request.headers['wechatpay-serial']} is not known`);
-      assert.ok(Math.abs(Formatter.timestamp() - at) <= 300, 'stale');
-      const text = Formatter.response(at, request.headers['wechatpay-nonce'], body);
-      assert.ok(Rsa.verify(text, request.headers['wechatpay-signature'], Rsa.from(key, Rsa.KEY_TYPE_PUBLIC)), 'signature');
-      const { event_type, resource } = JSON.parse(body);
-      const plain = Aes.AesGcm.decrypt(resource.ciphertext, sandbox.api_v3_key, resource.nonce, resource.associated_data);
-      response.writeHead(204).end();
-      backlog.push({ event_type, content: JSON.parse(plain) });
-      notified.emit('notification');
-    } catch (error) {
-      response.writeHead(401, { 'Content-Type': 'application/json' }).end(JSON.stringify({ code: 'FAIL', message: error.message }));
-      notified.emit('error', error);
-    }
-  });
+const shop = await callbacks((headers, body) => {
+  const at = headers['wechatpay-timestamp'];
+  const key = certs[headers['wechatpay-serial']];
+  assert.ok(key, `serial ${headers['wechatpay-serial']} is not known`);
+  assert.ok(Math.abs(Formatter.timestamp() - at) <= 300, 'stale');
+  const text = Formatter.response(at, headers['wechatpay-nonce'], body);
+  assert.ok(Rsa.verify(text, headers['wechatpay-signature'], Rsa.from(key, Rsa.KEY_TYPE_PUBLIC)), 'signature');
+  const { event_type, resource } = JSON.parse(body);
+  const plain = Aes.AesGcm.decrypt(resource.ciphertext, sandbox.api_v3_key, resource.nonce, resource.associated_data);
+  return { event_type, content: JSON.parse(plain) };
 });
-server.listen(0, '127.0.0.1');
-await once(server, 'listening');
-const notify_url = `http://127.0.0.1:${server.address().port}/notify`;
-const nextNotification = async () => {
-  if (backlog.length === 0) await once(notified, 'notification', { signal: AbortSignal.timeout(20_000) });
-  return backlog.shift();
-};
 
-const login = await fetch(`${sandbox.base_url}/sns/jscode2session?appid=${sandbox.appid}&secret=${sandbox.appsecret}&js_code=sandbox-node&grant_type=authorization_code`);
-const { openid } = await login.json();
-assert.match(openid, /^o/);
-step('login', { openid });
-
-const number = (kind) => `${kind}${Date.now()}${Math.floor(Math.random() * 1e6)}`;
+const openid = await login('axios-plugin', base);
 const order = (out_trade_no, total) => ({
-  appid: sandbox.appid, mchid: sandbox.mchid, description: '奶茶 两杯 / "大杯"', out_trade_no, notify_url,
+  appid: sandbox.appid, mchid: sandbox.mchid, description: '奶茶 两杯 / "大杯"', out_trade_no, notify_url: shop.url,
   attach: '门店 8', amount: { total, currency: 'CNY' }, payer: { openid },
 });
 const out_trade_no = number('N');
@@ -86,7 +49,7 @@ step('pay_params');
 
 const paid = await control('payments', { prepay_id, outcome: 'SUCCESS', payer_openid: openid });
 step('paid', { transaction_id: paid.transaction_id });
-const payment = await nextNotification();
+const payment = await shop.next();
 assert.equal(payment.event_type, 'TRANSACTION.SUCCESS');
 assert.equal(payment.content.out_trade_no, out_trade_no);
 assert.equal(payment.content.amount.total, 1250);
@@ -97,12 +60,12 @@ assert.equal(queried.trade_state, 'SUCCESS');
 step('query');
 
 const { data: refund } = await wxpay.v3.refund.domestic.refunds.post({
-  out_trade_no, out_refund_no: number('R'), reason: '少一杯', notify_url, amount: { refund: 250, total: 1250, currency: 'CNY' },
+  out_trade_no, out_refund_no: number('R'), reason: '少一杯', notify_url: shop.url, amount: { refund: 250, total: 1250, currency: 'CNY' },
 });
 assert.equal(refund.status, 'PROCESSING');
 step('refund', { refund_id: refund.refund_id });
 await control('clock', { advance_seconds: 2 });
-const refunded = await nextNotification();
+const refunded = await shop.next();
 assert.equal(refunded.event_type, 'REFUND.SUCCESS');
 assert.equal(refunded.content.refund_status, 'SUCCESS');
 step('refund_notification');
@@ -123,4 +86,4 @@ assert.equal(createHash('sha1').update(Buffer.from(file)).digest('hex'), bill.ha
 assert.ok(Buffer.from(file).toString('utf8').includes(out_trade_no));
 step('bill');
 step('done');
-server.close();
+shop.close();
