@@ -2539,6 +2539,11 @@ export type Switches = {
 	strict_notify_url?: boolean,
 	/**  Take any well-formed openid, not only those that `jscode2session` gave out. */
 	any_openid?: boolean,
+	/**
+	 *  Take a `Wechatpay-Serial` that names no key of WeChat Pay for none, instead of refusing it: SDKs (gopay's first download
+	 *  of certificates) and programs name the merchant's own certificate there. Sealed fields have to open all the same.
+	 */
+	any_platform_serial?: boolean,
 	/**  Refuse unknown fields and JSON null in requests. */
 	strict_fields?: boolean,
 	/**  Refuse a nonce used twice within five minutes. */

@@ -89,6 +89,9 @@ pub struct Switches {
     pub strict_notify_url: bool,
     /// Take any well-formed openid, not only those that `jscode2session` gave out.
     pub any_openid: bool,
+    /// Take a `Wechatpay-Serial` that names no key of WeChat Pay for none, instead of refusing it: SDKs (gopay's first download
+    /// of certificates) and programs name the merchant's own certificate there. Sealed fields have to open all the same.
+    pub any_platform_serial: bool,
     /// Refuse unknown fields and JSON null in requests.
     pub strict_fields: bool,
     /// Refuse a nonce used twice within five minutes.
@@ -122,6 +125,7 @@ impl Default for Switches {
             no_certificates: NoCertificates::default(),
             strict_notify_url: false,
             any_openid: false,
+            any_platform_serial: false,
             strict_fields: false,
             strict_nonce: false,
             rate_limits: false,

@@ -144,7 +144,7 @@ pub(crate) fn authenticate(
     if front == Front::Pay {
         without_agent(request)?;
     }
-    let sign_with = answer_key(request, merchant, switches.mode)?;
+    let sign_with = answer_key(request, merchant, switches)?;
     let by_public_key = request.header("Wechatpay-Serial").is_some_and(|s| s.trim() == merchant.public_key_id);
     Ok(Caller { merchant: merchant.clone(), sign_with, by_public_key, nonce: authorization.nonce_str })
 }
@@ -162,16 +162,17 @@ fn message_of(request: &Request, stamp: &str, nonce: &str) -> Vec<u8> {
 }
 
 /// Which key signs the answer (reference 1.5, 1.6).
-fn answer_key(request: &Request, merchant: &Merchant, mode: KeyMode) -> Result<SignWith, Refused> {
+fn answer_key(request: &Request, merchant: &Merchant, switches: &Switches) -> Result<SignWith, Refused> {
     let named = request.header("Wechatpay-Serial").map(str::trim).unwrap_or_default();
     let names_public_key = named == merchant.public_key_id;
-    if !named.is_empty() && !names_public_key && !merchant.knows_platform(named) {
+    let names_a_key = names_public_key || merchant.knows_platform(named);
+    if !(named.is_empty() || names_a_key || switches.any_platform_serial) {
         return Err(Refused::param(
             "平台证书序列号Wechatpay-Serial错误",
             "The header Wechatpay-Serial names no key of WeChat Pay",
         ));
     }
-    Ok(match mode {
+    Ok(match switches.mode {
         KeyMode::Certificate => SignWith::Certificate,
         KeyMode::PublicKey => SignWith::PublicKey,
         KeyMode::Mixed if names_public_key => SignWith::PublicKey,

@@ -182,3 +182,22 @@ fn the_key_of_an_answer_follows_the_request_and_the_mode() {
         assert_eq!(caller.map(|c| c.sign_with), Ok(expected), "{mode:?} {named:?}");
     }
 }
+
+#[test]
+fn a_serial_that_names_no_key_is_refused_unless_a_switch_takes_it_for_none() {
+    let bench = Bench::new();
+    let own = fixture::signer().serial_no;
+    for (any_platform_serial, named, expected) in [
+        (false, own.as_str(), Err(400)),
+        (true, own.as_str(), Ok(SignWith::Certificate)),
+        (true, "ABCDEF", Ok(SignWith::Certificate)),
+        (true, PUBLIC_KEY_ID, Ok(SignWith::PublicKey)),
+    ] {
+        let mut request = fixture::request("GET", "/v3/certificates", "");
+        request.headers.push(("Wechatpay-Serial".to_owned(), named.to_owned()));
+        let switches = Switches { any_platform_serial, ..Switches::default() };
+        let caller =
+            authenticate(&request, Front::Common, &bench.keyring, &switches, Clock::wall(), &mut Trace::default());
+        assert_eq!(caller.map(|c| c.sign_with).map_err(|no| no.status), expected, "{any_platform_serial} {named}");
+    }
+}
