@@ -3,8 +3,8 @@
 
 use crate::problem::problem;
 use guitai_console::wire::Problem;
-use guitai_console::{Console, MerchantPatch, NotifyUrlReport, Tunnel, TunnelEvent, TunnelOptions};
-use serde::{Deserialize, Serialize};
+use guitai_console::{Console, NotifyUrlReport, Tunnel, TunnelEvent, TunnelOptions};
+use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Mutex, watch};
@@ -16,9 +16,6 @@ const LINES: usize = 200;
 const GRACE: u32 = 3;
 /// A storm of output is gathered for so long before the page is told again.
 const PACE: Duration = Duration::from_millis(100);
-/// The setting that remembers what a merchant's `notify_url` was before the tunnel's took its place.
-const BEFORE: &str = "tunnel_before";
-
 /// Does the world reach the listener?
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, specta::Type)]
 #[serde(rename_all = "snake_case")]
@@ -89,14 +86,6 @@ struct Running {
     stop: watch::Sender<bool>,
 }
 
-/// A merchant's `notify_url` while the tunnel's stands in its place.
-#[derive(Debug, Serialize, Deserialize)]
-struct Before {
-    merchant: String,
-    notify_url: Option<String>,
-    ours: String,
-}
-
 impl Default for Tunnelling {
     fn default() -> Self {
         Tunnelling { state: Arc::new(watch::Sender::new(TunnelState::default())), running: Mutex::new(None) }
@@ -150,8 +139,9 @@ impl Tunnelling {
     }
 
     async fn begin(&self, console: Console, m: Option<&str>, options: TunnelOptions) -> Result<Running, Problem> {
-        put_back(&console).await;
+        console.tunnel_put_back().await?;
         let merchant = console.merchant_show(m).await?;
+        let options = TunnelOptions { for_now: true, ..options };
         let tunnel = console.tunnel_start(Some(&merchant.name), options.clone()).await?;
         let (port, name) = (options.port, merchant.name.clone());
         change(&self.state, |state| {
@@ -164,8 +154,7 @@ impl Tunnelling {
             };
         });
         let (stop, stopped) = watch::channel(false);
-        let before = Before { merchant: merchant.name.clone(), notify_url: merchant.notify_url, ours: String::new() };
-        let follower = tokio::spawn(follow(tunnel, console.clone(), self.state.clone(), before, stopped));
+        let follower = tokio::spawn(follow(tunnel, self.state.clone(), stopped));
         Ok(Running { console, options, merchant: merchant.name, follower, stop })
     }
 
@@ -181,29 +170,14 @@ impl Tunnelling {
     }
 }
 
-/// Puts what was a merchant's `notify_url` before a tunnel back, unless somebody changed it since: after a tunnel, and
-/// after a window that was killed with one.
+/// Puts the merchant's own `notify_url` back: after a tunnel, and after a window that was killed with one.
 pub async fn put_back(console: &Console) {
-    let kept = console.settings_get().await.unwrap_or_default().remove(BEFORE);
-    let Some(before) = kept.and_then(|kept| serde_json::from_str::<Before>(&kept).ok()) else { return };
-    let now = console.merchant_show(Some(&before.merchant)).await;
-    if now.is_ok_and(|merchant| merchant.notify_url.as_deref() == Some(&before.ours)) {
-        let patch =
-            MerchantPatch { notify_url: Some(before.notify_url.unwrap_or_default()), ..MerchantPatch::default() };
-        if let Err(problem) = console.merchant_update(&before.merchant, patch).await {
-            tracing::warn!(code = %problem.code, "the notify_url from before the tunnel could not be put back");
-        }
+    if let Err(problem) = console.tunnel_put_back().await {
+        tracing::warn!(code = %problem.code, "the notify_url from before the tunnel could not be put back; it is still kept");
     }
-    let _ = console.settings_set(BEFORE, "").await;
 }
 
-async fn follow(
-    mut tunnel: Tunnel,
-    console: Console,
-    state: Arc<watch::Sender<TunnelState>>,
-    mut before: Before,
-    mut stopped: watch::Receiver<bool>,
-) {
+async fn follow(mut tunnel: Tunnel, state: Arc<watch::Sender<TunnelState>>, mut stopped: watch::Receiver<bool>) {
     let mut failures = 0;
     loop {
         let event = tokio::select! {
@@ -211,12 +185,6 @@ async fn follow(
             event = tunnel.next() => event,
         };
         let Some(event) = event else { break };
-        if let TunnelEvent::Address { notify_url, notify_url_set: true, .. } = &event {
-            before.ours.clone_from(notify_url);
-            if let Ok(kept) = serde_json::to_string(&before) {
-                let _ = console.settings_set(BEFORE, &kept).await;
-            }
-        }
         change(&state, |state| take(state, event, &mut failures));
     }
     tunnel.stop().await;

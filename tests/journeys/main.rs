@@ -27,4 +27,5 @@ mod sandbox_killed;
 mod sdks;
 mod several_appids;
 mod snippets;
+mod tunnel;
 mod web_page;

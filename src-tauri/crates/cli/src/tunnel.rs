@@ -130,6 +130,8 @@ pub async fn run(context: &Context, command: TunnelCommand) -> Done {
                 arguments: args.arguments,
                 ca_certificate: args.trust.read()?,
                 keep_notify_url: args.keep_notify_url,
+                // what was set on the command line stays set
+                for_now: false,
             };
             let mut stop = Stop::watch()?;
             desk::with(context, async |console| keep(context, console, options, &mut stop).await).await

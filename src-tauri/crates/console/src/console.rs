@@ -203,19 +203,20 @@ impl Console {
     }
 
     /// Sets one setting; an empty value forgets it. Keys are 1 to 64 of `a-z 0-9 _ . -`, values at most 4,096 bytes, at
-    /// most 200 settings.
+    /// most 200 settings. Those of the tunnel (`tunnel.`) are the desk's own: a merchant's `notify_url` comes from there.
     ///
     /// # Errors
     /// `INVALID_FIELD`; the store's.
     pub async fn settings_set(&self, key: &str, value: &str) -> Result<(), Problem> {
         let sound = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'.' | b'-');
-        if !(1..=64).contains(&key.len()) || !key.bytes().all(sound) || value.len() > 4_096 {
+        let own = key.starts_with("tunnel.");
+        if !(1..=64).contains(&key.len()) || !key.bytes().all(sound) || own || value.len() > 4_096 {
             return Err(problem::new(
                 "INVALID_FIELD",
                 "设置的名称或内容不符合规则。",
                 "The setting's name or value breaks its rule.",
-                "名称为 1 到 64 个 a-z 0-9 _ . -，内容不超过 4096 字节。",
-                "A name has 1 to 64 of a-z 0-9 _ . -, a value at most 4,096 bytes.",
+                "名称为 1 到 64 个 a-z 0-9 _ . -，不以 tunnel. 开头，内容不超过 4096 字节。",
+                "A name has 1 to 64 of a-z 0-9 _ . - and doesn't begin with tunnel., a value at most 4,096 bytes.",
             )
             .at_field("key"));
         }

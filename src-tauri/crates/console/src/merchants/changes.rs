@@ -5,7 +5,7 @@ use super::draft::Draft;
 use super::input::{MerchantInput, MerchantPatch};
 use super::{API_V3_KEY, API_V3_KEY_BEFORE, APP_SECRET, Merchants, PRIVATE_KEY, Rows, absent, address};
 use crate::problem;
-use crate::store::{MerchantRow, PlatformRow, SealedRow};
+use crate::store::{MerchantRow, PlatformRow, SealedRow, Tx};
 use crate::vault::{VAULT_CHANGED, VaultError};
 use crate::wire::{CertificateInfo, Merchant, Problem};
 use wechatpay::keys::Certificate;
@@ -86,7 +86,19 @@ impl Merchants {
     }
 
     /// Changes a profile; the whole is judged as it would be afterwards.
+    #[cfg(test)]
     pub(crate) async fn update(&self, name: &str, patch: MerchantPatch) -> Result<Merchant, Problem> {
+        self.update_with(name, patch, |_, _| Ok(())).await
+    }
+
+    /// Changes a profile; the whole is judged as it would be afterwards. `also` is done in the same transaction, and sees
+    /// the row as it was.
+    pub(crate) async fn update_with(
+        &self,
+        name: &str,
+        patch: MerchantPatch,
+        mut also: impl FnMut(&Tx<'_>, &MerchantRow) -> Result<(), Problem> + Send + 'static,
+    ) -> Result<Merchant, Problem> {
         let profile = self.get(Some(name)).await?;
         let draft = Draft::changed(&profile, patch)?;
         let now = self.inner.outside.now();
@@ -122,10 +134,9 @@ impl Merchants {
                     return Err(VaultError::Changed.into());
                 }
                 let others = tx.merchants()?;
-                if !others.iter().any(|other| other.id == row.id) {
-                    return Err(absent(Some(&row.name)));
-                }
+                let was = others.iter().find(|other| other.id == row.id).ok_or_else(|| absent(Some(&row.name)))?;
                 nobody_else(&row, &others)?;
+                also(tx, was)?;
                 Ok(tx.merchant_update(&row, &secrets, &platform)?)
             })
             .await?;

@@ -7,7 +7,7 @@ use crate::outside;
 use crate::problem;
 use crate::replay::signers_in;
 use crate::secret::Secret;
-use crate::store::{NewExchange, StoreError, Tx};
+use crate::store::{MerchantRow, NewExchange, StoreError, Tx};
 use crate::vault::VaultStatus;
 use crate::wire::{Bilingual, Event, Merchant, MerchantCheck, Payer, Problem};
 use serde::{Deserialize, Serialize};
@@ -132,7 +132,17 @@ impl Console {
     /// # Errors
     /// As [`Console::merchant_add`]; `MERCHANT_NOT_FOUND`.
     pub async fn merchant_update(&self, name: &str, patch: MerchantPatch) -> Result<Merchant, Problem> {
-        let changed = self.desk.merchants.update(name, patch).await?;
+        self.merchant_update_with(name, patch, |_, _| Ok(())).await
+    }
+
+    /// The same, with what else has to be in its transaction: `also` sees the row as it was.
+    pub(crate) async fn merchant_update_with(
+        &self,
+        name: &str,
+        patch: MerchantPatch,
+        also: impl FnMut(&Tx<'_>, &MerchantRow) -> Result<(), Problem> + Send + 'static,
+    ) -> Result<Merchant, Problem> {
+        let changed = self.desk.merchants.update_with(name, patch, also).await?;
         self.tell_of_merchants();
         Ok(changed)
     }

@@ -2,9 +2,10 @@
 //! address proved from outside in and written into the merchant's `notify_url`; when the program ends it is started again
 //! with growing gaps.
 //!
-//! `preset` is which programs there are, `proof` the request from outside in. What arrives through the tunnel is the
+//! `preset` is which programs there are, `proof` the request from outside in, `lent` the merchant's own address meanwhile. What arrives through the tunnel is the
 //! listener's; nothing here trusts it.
 
+mod lent;
 mod preset;
 mod proof;
 
@@ -14,7 +15,6 @@ pub use proof::{NotifyUrlFinding, NotifyUrlReport};
 
 use crate::console::Console;
 use crate::listener::NOTIFY;
-use crate::merchants::MerchantPatch;
 use crate::problem;
 use crate::visible;
 use crate::wire::Problem;
@@ -236,9 +236,8 @@ impl Keeper {
         let notify_url = format!("{public_url}{NOTIFY}{}", self.merchant);
         let mut notify_url_set = false;
         if !self.options.keep_notify_url {
-            let patch = MerchantPatch { notify_url: Some(notify_url.clone()), ..MerchantPatch::default() };
-            match self.console.merchant_update(&self.merchant, patch).await {
-                Ok(_) => notify_url_set = true,
+            match self.console.tunnel_address(&self.merchant, &notify_url, self.options.for_now).await {
+                Ok(()) => notify_url_set = true,
                 Err(problem) => self.tell(TunnelEvent::Log { line: problem.message.en }).await,
             }
         }

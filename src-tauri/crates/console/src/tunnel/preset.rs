@@ -56,6 +56,10 @@ pub struct TunnelOptions {
     /// Don't write the address into the merchant's `notify_url`.
     #[serde(default)]
     pub keep_notify_url: bool,
+    /// Keep what the merchant's `notify_url` was, for [`Console::tunnel_put_back`](crate::Console::tunnel_put_back). Whoever
+    /// starts the tunnel decides, not who fills in the form.
+    #[serde(skip)]
+    pub for_now: bool,
 }
 
 /// A program and its arguments.
