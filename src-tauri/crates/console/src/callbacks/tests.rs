@@ -446,7 +446,7 @@ async fn duplicates_at_once_have_one_effect() {
         shop.order(1000, &format!("GT{number:06}")).await;
     }
     let mut sending = tokio::task::JoinSet::new();
-    for copy in 0..15 {
+    for _ in 0..15 {
         for number in 0..40 {
             let (shop, no) = (shop.clone(), format!("GT{number:06}"));
             let body = sealed(
@@ -455,19 +455,35 @@ async fn duplicates_at_once_have_one_effect() {
                 "TRANSACTION.SUCCESS",
                 &payment(&no, 1000, &format!("42{number:026}")),
             );
-            sending.spawn(async move { (copy, shop.receive(&body).await) });
+            sending.spawn(async move {
+                // a machine that is busy with other things may not commit within the budget: then it comes again, as from
+                // WeChat Pay, and its job may have been done all the same
+                loop {
+                    let callback = shop.receive(&body).await.callback.expect("kept");
+                    match (callback.verdict, callback.http_status) {
+                        (Verdict::Failed, 503) => {}
+                        (verdict, _) => return verdict,
+                    }
+                }
+            });
         }
     }
-    let (mut applied, mut duplicate) = (0, 0);
+    let mut applied = 0;
     while let Some(done) = sending.join_next().await {
-        match done.expect("joins").1.callback.expect("kept").verdict {
+        match done.expect("joins") {
             Verdict::Applied => applied += 1,
-            Verdict::Duplicate => duplicate += 1,
+            Verdict::Duplicate => {}
             other => panic!("{other:?}"),
         }
     }
-    assert_eq!((applied, duplicate), (40, 560));
-    assert_eq!(shop.console.overview(None).await.expect("an overview").taken_today, 40_000);
+    assert!(applied <= 40, "{applied} were told that theirs was the first");
+    let kept = async |verdict: Verdict| {
+        let filter = CallbackFilter { verdicts: vec![verdict], limit: 500, ..CallbackFilter::default() };
+        shop.console.callback_list(None, filter).await.expect("a page").items.len()
+    };
+    assert_eq!((kept(Verdict::Applied).await, kept(Verdict::Duplicate).await), (40, 500), "a page has at most 500");
+    let overview = shop.console.overview(None).await.expect("an overview");
+    assert_eq!((overview.taken_today, overview.payments_today), (40_000, 40));
 }
 
 /// A right notification with one thing changed at random, twelve thousand times: nothing of it is believed.
