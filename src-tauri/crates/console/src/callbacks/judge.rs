@@ -319,7 +319,7 @@ fn finish(
         let same = tx.callback_first(profile.mchid.as_str(), notification.id())?;
         let first = match same.filter(|first| *first != id) {
             Some(first) => Some(first),
-            None => tx.callback_applied(order.id, notification.event_type())?,
+            None => tx.callback_applied(&order.mchid, &order.out_trade_no, notification.event_type())?,
         };
         judged.first_id = first.filter(|first| *first != id);
         let line = Line::new(Kind::Callback).detail("duplicate").callback(id);

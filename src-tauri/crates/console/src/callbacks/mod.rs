@@ -103,7 +103,7 @@ impl Console {
             decrypted: None,
             intact: true,
         };
-        let ready = CallbackReady::of(&raw, judge::content(&opened).map(str::as_bytes));
+        let ready = CallbackReady::of(&raw);
         let named = desk.forwarding.named();
         let incoming = Arc::new(Incoming { profile: profile.clone(), opened, raw, ready, received_at, now, named });
         let kept = desk.keep(incoming).await;

@@ -90,39 +90,26 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<CallbackRow> {
 pub(crate) struct CallbackReady {
     headers: String,
     sha256: [u8; 32],
-    words: String,
 }
 
 impl CallbackReady {
-    /// Of what came, and what was decrypted of it.
-    pub(crate) fn of(raw: &CallbackRaw, decrypted: Option<&[u8]>) -> CallbackReady {
+    /// Of what came.
+    pub(crate) fn of(raw: &CallbackRaw) -> CallbackReady {
         CallbackReady {
             // pairs of texts always are JSON
             headers: json(&raw.headers).unwrap_or_default(),
             sha256: Sha256::digest(&raw.body).into(),
-            words: decrypted.map(words::of_content).unwrap_or_default().join(" "),
         }
     }
 }
 
 /// Keeps the words of what was decrypted, for the search.
-fn remember(connection: &Connection, id: i64, words: &str) -> Result<(), StoreError> {
+fn remember(connection: &Connection, id: i64, decrypted: &[u8]) -> Result<(), StoreError> {
+    let words = words::of_content(decrypted);
     if !words.is_empty() {
         connection
             .prepare_cached("INSERT INTO callback_words (rowid, words) VALUES (?1, ?2)")?
-            .execute(params![id, words])?;
-    }
-    Ok(())
-}
-
-/// Keeps the words of everything that was decrypted before there was an index of words.
-pub(super) fn remember_all(connection: &Connection) -> Result<(), StoreError> {
-    let mut rows =
-        connection.prepare("SELECT id, decrypted FROM callback_raw WHERE decrypted IS NOT NULL ORDER BY id")?;
-    let mut rows = rows.query([])?;
-    while let Some(row) = rows.next()? {
-        let content = row.get_ref(1)?.as_blob().unwrap_or_default();
-        remember(connection, row.get(0)?, &words::of_content(content).join(" "))?;
+            .execute(params![id, words.join(" ")])?;
     }
     Ok(())
 }
@@ -199,13 +186,33 @@ impl View<'_> {
     }
 
     /// The delivery that first told of an order what `event_type` tells.
-    pub(crate) fn callback_applied(&self, order_id: i64, event_type: &str) -> Result<Option<i64>, StoreError> {
+    pub(crate) fn callback_applied(
+        &self,
+        mchid: &str,
+        out_trade_no: &str,
+        event_type: &str,
+    ) -> Result<Option<i64>, StoreError> {
         Ok(self
             .conn
             .prepare_cached(
-                "SELECT min(id) FROM callbacks WHERE order_id = ?1 AND event_type = ?2 AND verdict = 'applied'",
+                "SELECT min(id) FROM callbacks INDEXED BY callbacks_trade WHERE mchid = ?1 AND out_trade_no = ?2
+                 AND +event_type = ?3 AND +verdict = 'applied'",
             )?
-            .query_row(params![order_id, event_type], |row| row.get(0))?)
+            .query_row(params![mchid, out_trade_no, event_type], |row| row.get(0))?)
+    }
+
+    /// Up to which delivery the index of words goes.
+    pub(super) fn callback_words_upto(&self) -> Result<i64, StoreError> {
+        let mut mark = self.conn.prepare_cached("SELECT id FROM callback_words_upto")?;
+        Ok(mark.query_row([], |row| row.get(0)).optional()?.unwrap_or(0))
+    }
+}
+
+impl View<'_> {
+    /// Are there deliveries whose words are not indexed yet?
+    pub(super) fn callback_words_wait(&self) -> Result<bool, StoreError> {
+        let sql = "SELECT coalesce((SELECT max(id) FROM callback_raw), 0) > coalesce((SELECT id FROM callback_words_upto), 0)";
+        Ok(self.conn.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
     }
 }
 
@@ -249,7 +256,6 @@ impl Tx<'_> {
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             )?
             .execute(params![id, raw.target, raw.source, ready.headers, raw.body, ready.sha256, decrypted,])?;
-        remember(self.conn, id, &ready.words)?;
         if row.verdict == Verdict::Rejected {
             self.conn
                 .prepare_cached(
@@ -305,11 +311,33 @@ impl Tx<'_> {
                 .conn
                 .prepare_cached("UPDATE callback_raw SET decrypted = ?2 WHERE id = ?1 AND decrypted IS NULL")?
                 .execute(params![id, content])?;
-            if new > 0 {
-                remember(self.conn, id, &words::of_content(content).join(" "))?;
+            if new > 0 && id <= self.callback_words_upto()? {
+                remember(self.conn, id, content)?;
             }
         }
         Ok(())
+    }
+
+    /// Indexes the words of the deliveries that came since this was done last, `most` of them at most; are there more?
+    ///
+    /// Not done with the delivery itself: an index of words touches pages all over, and whoever waits for the answer would
+    /// wait for them. Until it is done the search reads those deliveries themselves.
+    pub(super) fn callback_words_follow(&self, most: usize) -> Result<bool, StoreError> {
+        let upto = self.callback_words_upto()?;
+        let mut next =
+            self.conn.prepare_cached("SELECT id, decrypted FROM callback_raw WHERE id > ?1 ORDER BY id LIMIT ?2")?;
+        let mut rows = next.query(params![upto, i64::try_from(most).unwrap_or(i64::MAX)])?;
+        let (mut last, mut seen) = (upto, 0);
+        while let Some(row) = rows.next()? {
+            (last, seen) = (row.get(0)?, seen + 1);
+            if let Some(decrypted) = row.get_ref(1)?.as_blob_or_null().ok().flatten() {
+                remember(self.conn, last, decrypted)?;
+            }
+        }
+        if last > upto {
+            self.conn.prepare_cached("UPDATE callback_words_upto SET id = ?1")?.execute([last])?;
+        }
+        Ok(seen == most)
     }
 
     /// Somebody looked at it.

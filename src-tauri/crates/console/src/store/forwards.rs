@@ -331,7 +331,7 @@ mod tests {
             decrypted: None,
             intact: true,
         };
-        let ready = CallbackReady::of(&raw, None);
+        let ready = CallbackReady::of(&raw);
         store.write(move |tx| tx.callback_insert(&row, &raw, &ready, &[], None)).await.expect("kept")
     }
 

@@ -112,9 +112,11 @@ pub(crate) fn look(data_dir: &Path) -> Result<Health, StoreError> {
         0 => Ok("ok".to_owned()),
         wrong => Err(format!("{wrong} sums differ from their rows")),
     }));
-    health.search = Some(words(&connection).map_err(broken).and_then(|(orders, indexed)| match orders == indexed {
-        true => Ok(orders.to_string()),
-        false => Err(format!("{indexed} of {orders} orders can be found by their words")),
+    // a connection that reads may still keep a table of its own in memory
+    connection.pragma_update(None, "query_only", false)?;
+    health.search = Some(search::agrees(&connection).map_err(|error| error.to_string()).and_then(|same| match same {
+        true => Ok("ok".to_owned()),
+        false => Err("not every order can be found by its words".to_owned()),
     }));
     Ok(health)
 }
@@ -151,13 +153,6 @@ fn summary(connection: &Connection) -> rusqlite::Result<i64> {
     Ok(wrong + connection.query_row(outside, [], |row| row.get::<_, i64>(0))?)
 }
 
-/// Orders, and those of them that the word index knows.
-fn words(connection: &Connection) -> rusqlite::Result<(i64, i64)> {
-    let orders = connection.query_row("SELECT count(*) FROM orders", [], |row| row.get(0))?;
-    let indexed = connection.query_row("SELECT count(*) FROM order_words", [], |row| row.get(0))?;
-    Ok((orders, indexed))
-}
-
 /// Makes anew what is derived: indexes, sums, search words; in one transaction.
 pub(crate) fn mend(data_dir: &Path) -> Result<(), StoreError> {
     let mut connection = open::writing(&data_dir.join(FILE))?;
@@ -172,15 +167,13 @@ pub(crate) fn mend(data_dir: &Path) -> Result<(), StoreError> {
          INSERT INTO callback_hours
            SELECT mchid, received_at / 3600000, min(id), max(id) FROM callbacks GROUP BY 1, 2;",
     )?;
-    tx.execute_batch("INSERT INTO order_words (order_words) VALUES ('delete-all')")?;
-    {
-        let mut rows = tx.prepare("SELECT id, description, attach FROM orders ORDER BY id")?;
-        let mut rows = rows.query([])?;
-        while let Some(row) = rows.next()? {
-            let (id, description, attach): (i64, String, Option<String>) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            search::remember(&tx, id, &description, attach.as_deref())?;
-        }
-    }
+    // those of deliveries follow by themselves, from the first on
+    tx.execute_batch(
+        "INSERT INTO order_words (order_words) VALUES ('delete-all');
+         INSERT INTO callback_words (callback_words) VALUES ('delete-all');
+         UPDATE callback_words_upto SET id = 0;",
+    )?;
+    search::remember_all(&tx)?;
     tx.commit()?;
     Ok(())
 }

@@ -213,6 +213,10 @@ impl View<'_> {
             "SELECT rowid FROM callback_words WHERE callback_words MATCH ?1 AND rowid < ?2 AND rowid > ?3
              ORDER BY rowid DESC LIMIT ?4",
         )?;
+        let mut newest = self
+            .conn
+            .prepare_cached("SELECT id FROM callback_raw WHERE id < ?1 AND id > ?2 ORDER BY id DESC LIMIT ?3")?;
+        let upto = self.callback_words_upto()?.max(low);
         let (mut found, mut below, mut looked) = (Vec::new(), high, 0);
         loop {
             let mut ids: BTreeSet<i64> = numbers.range(low + 1..below).rev().take(CHUNK).copied().collect();
@@ -220,6 +224,10 @@ impl View<'_> {
                 let chunk = i64::try_from(CHUNK).unwrap_or(i64::MAX);
                 let proposed = proposing.query_map(params![expression, below, low, chunk], |row| row.get(0))?;
                 for id in proposed {
+                    ids.insert(id?);
+                }
+                // what is not indexed yet is all proposed
+                for id in newest.query_map(params![below, upto, chunk], |row| row.get(0))? {
                     ids.insert(id?);
                 }
             }
@@ -261,12 +269,13 @@ impl View<'_> {
              AND out_trade_no < ?3 ORDER BY out_trade_no DESC LIMIT ?4",
             "SELECT id FROM callbacks INDEXED BY callbacks_notification WHERE notification_id >= ?2 AND notification_id < ?3
              AND +mchid = ?1 LIMIT ?4",
-            "SELECT id FROM callbacks INDEXED BY callbacks_order WHERE order_id IN (
-               SELECT id FROM orders INDEXED BY orders_transaction WHERE transaction_id >= ?2 AND transaction_id < ?3
-               LIMIT ?5) AND +mchid = ?1 LIMIT ?4",
-            "SELECT id FROM callbacks INDEXED BY callbacks_order WHERE order_id IN (
-               SELECT id FROM orders INDEXED BY orders_openid WHERE openid = ?2 ORDER BY id DESC LIMIT ?5)
-               AND +mchid = ?1 AND ?2 < ?3 LIMIT ?4",
+            "SELECT id FROM callbacks INDEXED BY callbacks_trade WHERE mchid = ?1 AND out_trade_no IN (
+               SELECT out_trade_no FROM orders INDEXED BY orders_transaction
+               WHERE transaction_id >= ?2 AND transaction_id < ?3 AND +mchid = ?1 LIMIT ?5) LIMIT ?4",
+            "SELECT id FROM callbacks INDEXED BY callbacks_trade WHERE mchid = ?1 AND out_trade_no IN (
+               SELECT out_trade_no FROM orders INDEXED BY orders_openid WHERE openid IS NOT NULL
+               AND substr(openid, -8) = substr(?2, -8) AND openid = ?2 AND +mchid = ?1 ORDER BY id DESC LIMIT ?5)
+               AND ?2 < ?3 LIMIT ?4",
         ];
         for (way, sql) in ways.into_iter().enumerate() {
             let mut rows = self.conn.prepare_cached(sql)?;

@@ -73,7 +73,7 @@ async fn fill(store: &Store, from: i64, to: i64) {
         let write = store.write(move |tx| {
             for number in from..end {
                 let (row, raw, content) = delivery(number);
-                let ready = CallbackReady::of(&raw, content.as_deref());
+                let ready = CallbackReady::of(&raw);
                 tx.callback_insert(&row, &raw, &ready, &[], content.as_deref())?;
             }
             Ok::<_, StoreError>(())
@@ -143,6 +143,14 @@ async fn every_question_has_the_answer_of_a_plain_reading() {
     let store = Store::open(folder.path()).expect("opens");
     fill(&store, 1, LAST + 1).await;
     let all: Vec<(CallbackRow, CallbackRaw)> = (1..=LAST).rev().map(delivery).map(|(row, raw, _)| (row, raw)).collect();
+    // words of the newer third wait for a quiet moment: the search reads those deliveries themselves
+    let half = store.write(|tx| {
+        while tx.callback_words_upto()? < LAST * 2 / 3 {
+            tx.callback_words_follow(100)?;
+        }
+        tx.callback_words_upto()
+    });
+    assert!(half.await.expect("follows") >= LAST * 2 / 3);
     for (name, mut asked) in questions(LAST) {
         let plain: Vec<i64> = all.iter().filter(|(row, raw)| fits(&asked, row, raw)).map(|(row, _)| row.id).collect();
         let (mut found, mut pages) = (Vec::new(), 0);
@@ -214,7 +222,7 @@ async fn lanes_hold_an_orders_deliveries_with_those_that_never_got_its_number() 
                 first_id: None,
                 ..row
             };
-            tx.callback_insert(&row, &raw, &CallbackReady::of(&raw, None), &[], None)?;
+            tx.callback_insert(&row, &raw, &CallbackReady::of(&raw), &[], None)?;
         }
         Ok::<_, StoreError>(())
     });
@@ -244,6 +252,30 @@ async fn lanes_hold_an_orders_deliveries_with_those_that_never_got_its_number() 
     assert_eq!((second.as_slice(), next), ([all[3].clone(), all[1].clone(), all[4].clone()].as_slice(), Some(3)));
     let (held, _) = read(CallbackQuery { verdicts: vec![Verdict::Held], ..query() }, 3).await;
     assert_eq!(held, all[..1]);
+}
+
+/// Nobody has to ask for it: when nothing is written any more, the words are indexed to the last one, and once each.
+#[tokio::test]
+async fn words_are_indexed_when_it_is_quiet() {
+    const LAST: i64 = 300;
+    let folder = tempfile::tempdir().expect("folder");
+    let store = Store::open(folder.path()).expect("opens");
+    fill(&store, 1, LAST + 1).await;
+    let indexed = || store.read_now(|view| Ok::<_, StoreError>(!view.callback_words_wait()?)).expect("reads");
+    let until = Instant::now() + Duration::from_secs(60);
+    while !indexed() {
+        assert!(Instant::now() < until, "still waiting");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let words = rusqlite::Connection::open(folder.path().join("guitai.db")).expect("opens");
+    let found: Vec<i64> = words
+        .prepare("SELECT rowid FROM callback_words WHERE callback_words MATCH '\"b706bx9505\"' ORDER BY rowid")
+        .and_then(|mut rows| rows.query_map([], |row| row.get(0))?.collect())
+        .expect("asks");
+    let plain: Vec<i64> = (1..=LAST)
+        .filter(|number| delivery(*number).2.is_some_and(|content| String::from_utf8_lossy(&content).contains("火锅")))
+        .collect();
+    assert_eq!(found, plain);
 }
 
 #[tokio::test]
@@ -336,7 +368,7 @@ async fn history_figures() {
     for number in last + 1..=last + 2_000 {
         let (row, raw, content) = delivery(number);
         let begun = Instant::now();
-        let ready = CallbackReady::of(&raw, content.as_deref());
+        let ready = CallbackReady::of(&raw);
         let write = store.write(move |tx| tx.callback_insert(&row, &raw, &ready, &[], content.as_deref()));
         write.await.expect("writes");
         times.push(begun.elapsed());

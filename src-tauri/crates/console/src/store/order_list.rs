@@ -23,6 +23,50 @@ const SUMMED: usize = 200;
 const ENTRIES: usize = 6_000;
 /// Rows that one look reads at most, where the index doesn't hold what is tested.
 const ROWS: usize = 1_500;
+/// The same where the index has another order than the rows: each of them lies on a page of its own.
+const SCATTERED: usize = 500;
+
+/// What the filters look at, as one small number: state + 8 * product + 64 * lamp. The index of the list (`schema_11.sql`)
+/// holds the value of this very expression, so a walk touches no row; [`state_code`] and its neighbours say the same.
+pub(super) const KIND: &str = "(CASE state WHEN 'SUCCESS' THEN 0 WHEN 'CREATED' THEN 1 WHEN 'NOTPAY' THEN 2 \
+    WHEN 'USERPAYING' THEN 3 WHEN 'PAYERROR' THEN 4 WHEN 'REFUND' THEN 5 WHEN 'CLOSED' THEN 6 ELSE 7 END \
+    + CASE via WHEN 'jsapi' THEN 8 WHEN 'native' THEN 16 WHEN 'app' THEN 24 WHEN 'h5' THEN 32 ELSE 0 END \
+    + CASE callback_verdict WHEN 'applied' THEN 64 WHEN 'duplicate' THEN 128 WHEN 'held' THEN 192 \
+    WHEN 'rejected' THEN 256 WHEN 'failed' THEN 320 ELSE 0 END)";
+
+pub(super) fn state_code(state: State) -> i64 {
+    match state {
+        State::Success => 0,
+        State::Created => 1,
+        State::Notpay => 2,
+        State::Userpaying => 3,
+        State::Payerror => 4,
+        State::Refund => 5,
+        State::Closed => 6,
+        State::Revoked => 7,
+    }
+}
+
+pub(super) fn via_code(via: Option<Via>) -> i64 {
+    match via {
+        None => 0,
+        Some(Via::Jsapi) => 1,
+        Some(Via::Native) => 2,
+        Some(Via::App) => 3,
+        Some(Via::H5) => 4,
+    }
+}
+
+pub(super) fn lamp_code(lamp: Option<Verdict>) -> i64 {
+    match lamp {
+        None => 0,
+        Some(Verdict::Applied) => 1,
+        Some(Verdict::Duplicate) => 2,
+        Some(Verdict::Held) => 3,
+        Some(Verdict::Rejected) => 4,
+        Some(Verdict::Failed) => 5,
+    }
+}
 
 /// Which orders, in which order, from where.
 #[derive(Debug, Clone, Default)]
@@ -106,21 +150,18 @@ impl OrderQuery {
     /// Every condition but the merchant, as one expression that is 0 or 1.
     fn test(&self) -> (String, Vec<Value>) {
         let (mut all, mut values): (Vec<String>, Vec<Value>) = (Vec::new(), Vec::new());
-        let mut one_of = |column: &str, names: Vec<&str>, or_null: bool| {
-            let marks = vec!["?"; names.len()].join(", ");
-            let null = if or_null { format!(" OR {column} IS NULL") } else { String::new() };
-            all.push(format!("coalesce({column} IN ({marks}), 0){null}"));
-            values.extend(names.into_iter().map(|name| Value::from(name.to_owned())));
-        };
-        if !self.states.is_empty() {
-            one_of("state", self.states.iter().map(|state| state.as_str()).collect(), false);
-        }
-        if !self.vias.is_empty() {
-            one_of("via", self.vias.iter().map(|via| via_name(*via)).collect(), false);
-        }
-        if !self.lamps.is_empty() {
-            let names = self.lamps.iter().flatten().map(|verdict| callbacks::verdict_name(*verdict)).collect();
-            one_of("callback_verdict", names, self.lamps.contains(&None));
+        let parts = [
+            (0, self.states.iter().map(|state| state_code(*state)).collect::<Vec<_>>()),
+            (3, self.vias.iter().map(|via| via_code(Some(*via))).collect()),
+            (6, self.lamps.iter().map(|lamp| lamp_code(*lamp)).collect()),
+        ];
+        for (bits, codes) in parts {
+            if !codes.is_empty() {
+                // a set of codes is a number too: one bit each
+                let set = codes.iter().fold(0_i64, |set, code| set | (1 << code));
+                all.push(format!("? >> ({KIND} >> {bits} & 7) & 1"));
+                values.push(set.into());
+            }
         }
         let bounds = [
             ("created_at >= ?", self.since.map(millis)),
@@ -150,6 +191,7 @@ impl OrderQuery {
         let alone = kinds.into_iter().filter(|there| *there).count() == 1 && !amounts;
         let text = |name: &str| vec![Value::from(name.to_owned())];
         let rare = |lamp: &Option<Verdict>| lamp.is_some_and(|verdict| verdict != Verdict::Applied);
+        let unusual = |via: &Via| !matches!(via, Via::Jsapi | Via::Native);
         if !self.lamps.is_empty() && self.lamps.iter().all(rare) {
             let each = self.lamps.iter().flatten().map(|verdict| {
                 let condition = " AND callback_verdict = ? AND callback_verdict <> 'applied'".to_owned();
@@ -157,15 +199,17 @@ impl OrderQuery {
             });
             return (each.collect(), ROWS);
         }
-        if !self.states.is_empty() && (alone || !self.states.contains(&State::Success)) {
-            let each = self
-                .states
-                .iter()
-                .map(|state| ("orders_state_time", " AND state = ?".to_owned(), text(state.as_str())));
+        if !self.states.is_empty() && !self.states.contains(&State::Success) {
+            let each = self.states.iter().map(|state| {
+                ("orders_state_time", " AND state = ? AND state <> 'SUCCESS'".to_owned(), text(state.as_str()))
+            });
             return (each.collect(), ROWS);
         }
-        if !self.vias.is_empty() && alone {
-            let each = self.vias.iter().map(|via| ("orders_via_time", " AND via = ?".to_owned(), text(via_name(*via))));
+        if !self.vias.is_empty() && alone && self.vias.iter().all(unusual) {
+            let each = self.vias.iter().map(|via| {
+                let condition = " AND via = ? AND via NOT IN ('jsapi', 'native')".to_owned();
+                ("orders_via_time", condition, text(via_name(*via)))
+            });
             return (each.collect(), ROWS);
         }
         (vec![("orders_list", String::new(), Vec::new())], ENTRIES)
@@ -208,7 +252,8 @@ impl View<'_> {
     pub(crate) fn order_sums(&self, query: &OrderQuery) -> Result<OrderSums, StoreError> {
         let query = &OrderQuery { after: None, limit: SUMMED, ..query.clone() };
         if query.search.as_deref().and_then(Text::of).is_some() {
-            let look = self.look(query)?;
+            // in the order of rows: hits lie close together there
+            let look = self.look(&OrderQuery { sort: OrderSort::Newest, ..query.clone() })?;
             let amounts = look.found.iter().map(|position| self.order_total(position.id));
             let amounts = amounts.collect::<Result<Vec<_>, _>>()?;
             let orders = i64::try_from(amounts.len()).unwrap_or(i64::MAX);
@@ -276,7 +321,11 @@ impl View<'_> {
     /// Walks the routes and puts together what they met.
     fn walk(&self, query: &OrderQuery, text: Option<&Text>) -> Result<Look, StoreError> {
         let (routes, most) = query.routes();
-        let most = if text.is_some() { most.min(ROWS) } else { most };
+        let most = match text {
+            Some(_) if query.by_time() => most.min(ROWS),
+            Some(_) => most.min(SCATTERED),
+            None => most,
+        };
         let share = most / routes.len().max(1);
         let mut walks = Vec::with_capacity(routes.len());
         for (index, condition, own) in routes {

@@ -133,3 +133,41 @@ async fn lists_are_what_reading_every_row_gives() {
         }
     }
 }
+
+/// What a look tests comes from the index and from nowhere else: its expression and the schema's are one, and the codes
+/// are those that the expression gives.
+#[tokio::test]
+async fn what_the_filters_look_at_is_in_the_index() {
+    let folder = tempfile::tempdir().expect("folder");
+    drop(Store::open(folder.path()).expect("opens"));
+    let store = rusqlite::Connection::open(folder.path().join("guitai.db")).expect("opens");
+    let kind = order_list::KIND;
+    let plan: String = store
+        .query_row(
+            &format!(
+                "EXPLAIN QUERY PLAN SELECT {kind} & 7, total FROM orders INDEXED BY orders_list WHERE mchid = '1'"
+            ),
+            [],
+            |row| row.get(3),
+        )
+        .expect("a plan");
+    assert!(plan.contains("COVERING INDEX orders_list"), "{plan}");
+    let states = ["CREATED", "NOTPAY", "USERPAYING", "PAYERROR", "SUCCESS", "REFUND", "CLOSED", "REVOKED"];
+    let vias = [None, Some(Via::Jsapi), Some(Via::Native), Some(Via::App), Some(Via::H5)];
+    let verdicts = [Verdict::Applied, Verdict::Duplicate, Verdict::Held, Verdict::Rejected, Verdict::Failed].map(Some);
+    let mut seen = std::collections::BTreeSet::new();
+    for state in states.map(|name| State::parse(name).expect("a state")) {
+        for via in vias {
+            for lamp in std::iter::once(None).chain(verdicts) {
+                let names = (state.as_str(), via.map(orders::via_name), lamp.map(callbacks::verdict_name));
+                let sql = format!("SELECT {kind} FROM (SELECT ?1 AS state, ?2 AS via, ?3 AS callback_verdict)");
+                let found: i64 = store.query_row(&sql, names, |row| row.get(0)).expect("a number");
+                let code =
+                    order_list::state_code(state) + 8 * order_list::via_code(via) + 64 * order_list::lamp_code(lamp);
+                assert_eq!(found, code, "{names:?}");
+                seen.insert(found);
+            }
+        }
+    }
+    assert_eq!(seen.len(), 8 * 5 * 6, "no two are alike");
+}

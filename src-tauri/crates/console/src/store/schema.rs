@@ -17,13 +17,14 @@ const STEPS: &[&[&str]] = &[
     &[include_str!("schema_8.sql")],
     &[include_str!("schema_9.sql")],
     &[include_str!("schema_10.sql")],
+    &[include_str!("schema_11.sql")],
 ];
 
 /// Fills tables of a step from what is there.
 type Fill = fn(&Connection) -> Result<(), StoreError>;
 
 /// What a step can't say in SQL: the version that it makes, and what fills its tables from what is there.
-const FILLS: &[(i64, Fill)] = &[(10, super::callbacks::remember_all)];
+const FILLS: &[(i64, Fill)] = &[(11, super::search::remember_all)];
 
 /// The newest schema that this program knows.
 pub(super) const NEWEST: i64 = STEPS.len() as i64;

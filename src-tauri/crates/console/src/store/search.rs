@@ -7,6 +7,7 @@
 use super::StoreError;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
+use std::collections::{BTreeSet, HashMap};
 use wechatpay::money::Fen;
 
 /// Bigrams of one order at most: description and attach are 127 and 128 characters.
@@ -21,13 +22,49 @@ pub(super) fn remember(
     description: &str,
     attach: Option<&str>,
 ) -> Result<(), StoreError> {
-    let mut words = bigrams(description);
-    words.extend(attach.map(bigrams).unwrap_or_default());
-    words.truncate(BIGRAMS);
+    let words = words(description, attach);
     connection
         .prepare_cached("INSERT INTO order_words (rowid, words) VALUES (?1, ?2)")?
         .execute(params![id, words.join(" ")])?;
     Ok(())
+}
+
+/// Indexes the words of all orders that are there.
+pub(super) fn remember_all(connection: &Connection) -> Result<(), StoreError> {
+    let mut rows = connection.prepare("SELECT id, description, attach FROM orders ORDER BY id")?;
+    let mut rows = rows.query([])?;
+    while let Some(row) = rows.next()? {
+        let (description, attach): (String, Option<String>) = (row.get(1)?, row.get(2)?);
+        remember(connection, row.get(0)?, &description, attach.as_deref())?;
+    }
+    Ok(())
+}
+
+/// Is the index what the orders' words make: each word in as many orders as it should be?
+pub(super) fn agrees(connection: &Connection) -> Result<bool, StoreError> {
+    let mut wanted: HashMap<String, i64> = HashMap::new();
+    {
+        let mut rows = connection.prepare("SELECT description, attach FROM orders")?;
+        let mut rows = rows.query([])?;
+        while let Some(row) = rows.next()? {
+            let (description, attach): (String, Option<String>) = (row.get(0)?, row.get(1)?);
+            let words: BTreeSet<String> = words(&description, attach.as_deref()).into_iter().collect();
+            for word in words {
+                *wanted.entry(word).or_default() += 1;
+            }
+        }
+    }
+    connection.execute_batch("CREATE VIRTUAL TABLE temp.order_vocabulary USING fts5vocab (main, order_words, row)")?;
+    let mut rows = connection.prepare("SELECT term, doc FROM temp.order_vocabulary")?;
+    let kept = rows.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
+    Ok(kept.collect::<Result<HashMap<_, _>, _>>()? == wanted)
+}
+
+fn words(description: &str, attach: Option<&str>) -> Vec<String> {
+    let mut words = bigrams(description);
+    words.extend(attach.map(bigrams).unwrap_or_default());
+    words.truncate(BIGRAMS);
+    words
 }
 
 /// What a person typed, understood.
@@ -93,15 +130,16 @@ impl Text {
                 walk: None,
             },
             Way {
-                sql: "SELECT id FROM orders INDEXED BY orders_openid WHERE openid = ?",
+                sql: "SELECT id FROM orders INDEXED BY orders_openid WHERE openid IS NOT NULL \
+                      AND substr(openid, -8) = substr(?1, -8) AND openid = ?1",
                 values: vec![own(&self.whole)],
                 walk: Some("id"),
             },
         ];
         if self.whole.len() == TAIL {
             ways.push(Way {
-                sql: "SELECT id FROM orders INDEXED BY orders_tail WHERE mchid = ? AND substr(out_trade_no, -6) = ?",
-                values: vec![own(mchid), own(&self.whole)],
+                sql: "SELECT id FROM orders INDEXED BY orders_tail WHERE substr(out_trade_no, -6) = ?",
+                values: vec![own(&self.whole)],
                 walk: Some("id"),
             });
         }

@@ -300,10 +300,10 @@ async fn the_quarantine_keeps_the_newest_thousand() {
     store
         .write(move |tx| {
             let (row, raw) = keep(Verdict::Held, -1);
-            tx.callback_insert(&row, &raw, &CallbackReady::of(&raw, None), &[], None)?;
+            tx.callback_insert(&row, &raw, &CallbackReady::of(&raw), &[], None)?;
             for second in 0..1_050 {
                 let (row, raw) = keep(Verdict::Rejected, second);
-                tx.callback_insert(&row, &raw, &CallbackReady::of(&raw, None), &[], None)?;
+                tx.callback_insert(&row, &raw, &CallbackReady::of(&raw), &[], None)?;
             }
             Ok::<_, StoreError>(())
         })
@@ -330,7 +330,7 @@ async fn the_quarantine_keeps_the_newest_thousand() {
             for second in 2_000..2_100 {
                 let (row, mut raw) = keep(Verdict::Rejected, second);
                 raw.body = vec![b'x'; 60_000];
-                tx.callback_insert(&row, &raw, &CallbackReady::of(&raw, None), &[], None)?;
+                tx.callback_insert(&row, &raw, &CallbackReady::of(&raw), &[], None)?;
             }
             Ok::<_, StoreError>(())
         })

@@ -1,6 +1,7 @@
 //! The one thread that writes: takes what waits, one transaction, one commit, then all the replies.
 //!
-//! No timer makes batches: they form by themselves while the last commit's sync runs.
+//! No timer makes batches: they form by themselves while the last commit's sync runs. What nobody waits for (the words of
+//! deliveries, a checkpoint) is done when it is quiet.
 
 use super::ballast::Ballast;
 use super::{StoreError, Tx, View};
@@ -21,6 +22,8 @@ const BATCH: usize = 512;
 const IDLE: Duration = Duration::from_millis(250);
 /// Written without a pause for this long: checkpoint all the same.
 const OVERDUE: Duration = Duration::from_secs(3);
+/// Deliveries whose words are indexed in one commit: what a job that comes meanwhile waits for.
+const WORDS: usize = 128;
 
 /// The handle on the writer thread.
 pub(super) struct Writer {
@@ -31,6 +34,7 @@ pub(super) struct Writer {
 
 enum Message {
     Job(Box<dyn Job>),
+    Quiet,
     Stop,
 }
 
@@ -97,13 +101,17 @@ impl Writer {
     ) -> Result<Writer, StoreError> {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let (wrote, notice) = std_mpsc::channel();
+        // what the last process had no time for
+        let _ = wrote.send(());
+        // weak: whoever drops the writer ends both threads
+        let quiet = queue.downgrade();
         let counters = Arc::new(Commits::default());
         let counting = counters.clone();
         let failed = |error: std::io::Error| StoreError::Other(error.to_string());
         let spare = ballast.clone();
         let checkpointer = std::thread::Builder::new()
             .name("store-checkpoint".to_owned())
-            .spawn(move || checkpoint(&checkpoints, &notice, &spare))
+            .spawn(move || checkpoint(&checkpoints, &notice, &quiet, &spare))
             .map_err(failed)?;
         let writer = std::thread::Builder::new()
             .name("store-writer".to_owned())
@@ -156,7 +164,7 @@ fn serve(
 ) {
     let mut batch = Vec::with_capacity(BATCH);
     while let Some(first) = jobs.blocking_recv() {
-        let mut next = Some(first);
+        let (mut next, mut quiet) = (Some(first), false);
         while let Some(message) = next {
             match message {
                 Message::Job(job) => {
@@ -164,16 +172,45 @@ fn serve(
                         batch.push(job);
                     }
                 }
+                Message::Quiet => quiet = true,
                 // what was sent before the stop is still taken; later senders hear "closed"
                 Message::Stop => jobs.close(),
             }
             next = if batch.len() < BATCH { jobs.try_recv().ok() } else { None };
         }
-        counters.writing(batch.first().map(|job| job.since()));
-        commit_batch(&mut connection, &mut batch, ballast, counters);
-        counters.writing(None);
-        let _ = wrote.send(());
+        let mut changed = !batch.is_empty();
+        if changed {
+            counters.writing(batch.first().map(|job| job.since()));
+            commit_batch(&mut connection, &mut batch, ballast, counters);
+            counters.writing(None);
+        }
+        while quiet {
+            match follow(&mut connection) {
+                Ok((indexed, more)) => {
+                    changed |= indexed;
+                    quiet = more && jobs.is_empty() && !jobs.is_closed();
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "words put off");
+                    quiet = false;
+                }
+            }
+        }
+        if changed {
+            let _ = wrote.send(());
+        }
     }
+}
+
+/// Indexes words that wait for it: were there any, are there more?
+fn follow(connection: &mut Connection) -> Result<(bool, bool), StoreError> {
+    if !(View { conn: connection }).callback_words_wait()? {
+        return Ok((false, false));
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let more = Tx { view: View { conn: &transaction } }.callback_words_follow(WORDS)?;
+    transaction.commit()?;
+    Ok((true, more))
 }
 
 /// One commit for all; if that fails, each once alone, so that one bad disk page or moment costs as few as possible.
@@ -220,10 +257,19 @@ fn transact(connection: &mut Connection, jobs: &mut [Box<dyn Job>], counters: &C
     Ok(())
 }
 
-fn checkpoint(connection: &Connection, notice: &std_mpsc::Receiver<()>, ballast: &Ballast) {
+fn checkpoint(
+    connection: &Connection,
+    notice: &std_mpsc::Receiver<()>,
+    queue: &mpsc::WeakSender<Message>,
+    ballast: &Ballast,
+) {
     while notice.recv().is_ok() {
         let since = Instant::now();
         while since.elapsed() < OVERDUE && notice.recv_timeout(IDLE).is_ok() {}
+        if let Some(queue) = queue.upgrade() {
+            // full: there is no quiet
+            let _ = queue.try_send(Message::Quiet);
+        }
         // PASSIVE never waits for a reader and never makes a writer wait
         if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
             tracing::debug!(%error, "checkpoint put off");
