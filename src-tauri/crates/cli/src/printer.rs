@@ -8,8 +8,17 @@ use std::time::Duration;
 
 /// Lines that wait for a slow reader; beyond that they are not printed, and that is told once at the end.
 const WAITING: usize = 10_000;
+/// Bytes that are enough for one write.
+const AT_ONCE: usize = 32 * 1024;
 /// How long the end waits for a reader to take what is left.
 const LAST: Duration = Duration::from_secs(1);
+
+/// A line ends with a newline, as [`Out::text`] sees to for the last one.
+fn end(text: &mut String) {
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+}
 
 /// A thread that prints.
 #[derive(Debug)]
@@ -24,13 +33,20 @@ impl Printer {
     /// Starts it.
     pub fn start(out: &Out) -> Self {
         let (lines, waiting) = sync_channel::<String>(WAITING);
-        let (end, ended) = sync_channel(1);
+        let (over, ended) = sync_channel(1);
         let printing = out.clone();
         std::thread::spawn(move || {
-            for line in waiting {
-                printing.text(&line);
+            while let Ok(mut text) = waiting.recv() {
+                // what waits goes in one write: under load that is a call to the system for many lines
+                while text.len() < AT_ONCE
+                    && let Ok(next) = waiting.try_recv()
+                {
+                    end(&mut text);
+                    text += &next;
+                }
+                printing.text(&text);
             }
-            let _ = end.send(());
+            let _ = over.send(());
         });
         Printer { out: out.clone(), lines, ended, missed: AtomicU64::new(0) }
     }
