@@ -63,7 +63,11 @@ pub(crate) fn granted(
             headers.push(pair("Content-Type", JSON));
             (200, body, true)
         }
-        Granted::Nothing => (204, Vec::new(), true),
+        // WxJava and others read the Content-Type of each 2xx and can't do without: the real 204 must have one.
+        Granted::Nothing => {
+            headers.push(pair("Content-Type", JSON));
+            (204, Vec::new(), true)
+        }
         Granted::File { bytes, content_type } => {
             headers.push(pair("Content-Type", content_type));
             (200, bytes, false)

@@ -424,6 +424,7 @@ async fn a_close_is_signed_over_nothing_and_has_a_request_id() {
     let body = json!({ "mchid": MCHID }).to_string();
     let answer = bench.call("POST", "/v3/pay/transactions/out-trade-no/ORDER1/close", &body, &[]).await;
     assert_eq!((answer.status, answer.body.len()), (204, 0));
+    assert_eq!(answer.header("Content-Type"), Some("application/json; charset=utf-8"), "SDKs read it");
     assert!(answer.request_id().unwrap().ends_with("-0"));
     assert!(verified(answer).is_ok());
     let answer = bench
