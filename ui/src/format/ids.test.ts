@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { cut, decimal, idKinds } from './ids';
+import { cut, decimal } from './ids';
 
 test('long ids are cut in the middle, short ones are not', () => {
   expect(cut('GT20261124')).toBe('GT20261124');
@@ -14,10 +14,3 @@ test('a serial is shown in decimal', () => {
   expect(decimal('5157F09EFDC096DE15EBE81A47057A7232F1B8E1')).toBe('464389378319535425530970086054627680253797054689');
   expect(decimal('PUB_KEY_ID_0114232134912410000000000000')).toBeNull();
 });
-
-test.each([
-  ['1217752501201407033233368018', ['transaction_id', 'out_trade_no']],
-  [' GT20261124A1 ', ['out_trade_no']],
-  ['abc', []],
-  ['two words', []],
-])('%j may be %j', (text, kinds) => expect(idKinds(text)).toEqual(kinds));

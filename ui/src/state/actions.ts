@@ -19,6 +19,7 @@ export interface Action {
 export function actions(desk: Desk): Action[] {
   const t = words.t;
   const { orders, view, phone } = desk;
+  const listed = lists(desk);
   const list: Action[] = SCREENS.map((screen, i) => ({ id: `go-${screen}`, group: 'go', name: t.palette.go(t.nav[screen]), key: String(i + 1), run: () => desk.go(screen) }));
   list.push({
     id: 'new-order',
@@ -27,7 +28,7 @@ export function actions(desk: Desk): Action[] {
     key: 'n',
     run: () => {
       desk.go('orders');
-      orders.creating = true;
+      orders.begin();
     },
   });
   if (desk.pretend)
@@ -41,7 +42,7 @@ export function actions(desk: Desk): Action[] {
         void orders.test();
       },
     });
-  if (view.screen === 'orders') {
+  if (listed) {
     list.push({ id: 'order-filters', group: 'list', name: t.filters.title, key: 'f', run: () => (orders.filtering = !orders.filtering) });
     if (orders.selected) list.push({ id: 'order-mark', group: 'list', name: t.orders.mark, key: 'x', run: () => orders.markSelected() });
     if (orders.marks.size > 0) {
@@ -51,7 +52,7 @@ export function actions(desk: Desk): Action[] {
       }
     }
   }
-  const open = view.screen === 'orders' && !orders.creating ? orders.dossier : null;
+  const open = listed && !orders.creating ? orders.dossier : null;
   if (open && !orders.acting.busy) {
     const unpaid = ['CREATED', 'NOTPAY', 'USERPAYING', 'PAYERROR'].includes(open.state);
     const act = (id: string, name: string, key: string | undefined, run: () => void) => list.push({ id, group: 'order', name, key, run });
@@ -99,6 +100,9 @@ export function actions(desk: Desk): Action[] {
   return list;
 }
 
+/** Is the list of orders shown? Its screen has the reconciliation, too. */
+const lists = (desk: Desk): boolean => desk.view.screen === 'orders' && !desk.books.shown;
+
 /** Is somebody typing? Then single keys are letters. */
 const typing = (target: EventTarget | null): boolean => target instanceof HTMLElement && (target.isContentEditable || ['INPUT', 'TEXTAREA', 'SELECT'].includes(target.tagName));
 
@@ -117,14 +121,17 @@ export function pressed(desk: Desk, event: KeyboardEvent): void {
     escape(desk, event);
     return;
   }
-  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'a' && !typing(event.target) && desk.view.screen === 'orders' && desk.orders.feed.rows.length > 0) {
+  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'a' && !typing(event.target) && lists(desk) && desk.orders.feed.rows.length > 0) {
     event.preventDefault();
     desk.orders.marks.all(desk.orders.feed.rows.map((order) => order.out_trade_no));
     return;
   }
   if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
-  const step = { j: 1, ArrowDown: 1, J: 1, k: -1, ArrowUp: -1, K: -1 }[event.key];
-  if (step !== undefined && event.shiftKey && desk.view.screen === 'orders') {
+  // A list that has the focus is walked by pages and to its ends, too; elsewhere these keys scroll.
+  const inList = event.target instanceof Element && event.target.getAttribute('role') === 'listbox';
+  const far: Record<string, number | undefined> = inList ? { PageDown: 10, PageUp: -10, End: Infinity, Home: -Infinity } : {};
+  const step = { j: 1, ArrowDown: 1, J: 1, k: -1, ArrowUp: -1, K: -1 }[event.key] ?? far[event.key];
+  if (step !== undefined && event.shiftKey && lists(desk)) {
     const keys = desk.orders.feed.rows.map((order) => order.out_trade_no);
     const from = desk.orders.selected;
     if (from && !desk.orders.marks.has(from)) desk.orders.marks.toggle(from);
@@ -154,9 +161,9 @@ function escape(desk: Desk, event: KeyboardEvent): void {
   else if (orders.refunding) orders.refunding = false;
   else if (phone.open) phone.close();
   else if (view.drawer !== 'closed') view.drawer = 'closed';
-  else if (view.screen === 'orders' && orders.marks.size > 0) orders.marks.clear();
-  else if (view.screen === 'orders' && orders.filtering) orders.filtering = false;
-  else if (view.screen === 'orders') orders.leave();
+  else if (lists(desk) && orders.marks.size > 0) orders.marks.clear();
+  else if (lists(desk) && orders.filtering) orders.filtering = false;
+  else if (lists(desk)) orders.leave();
   else if (view.screen === 'callbacks' && callbacks.picks.size > 0) callbacks.picks.clear();
   else if (view.screen === 'callbacks') callbacks.leave();
   else if (view.screen === 'signatures') exchanges.leave();
@@ -171,7 +178,7 @@ function move(desk: Desk, step: number): boolean {
     return keys[now === -1 ? 0 : Math.min(keys.length - 1, Math.max(0, now + step))];
   };
   const { orders, callbacks, exchanges, view } = desk;
-  if (view.screen === 'orders') {
+  if (lists(desk)) {
     const no = next(
       orders.feed.rows.map((order) => order.out_trade_no),
       orders.selected,
@@ -208,9 +215,10 @@ function move(desk: Desk, step: number): boolean {
 /** Enter on a list: the detail takes the focus. */
 function open(desk: Desk): boolean {
   const { view, orders, callbacks, exchanges } = desk;
-  const selected = view.screen === 'orders' ? orders.selected : view.screen === 'callbacks' ? callbacks.selected : view.screen === 'signatures' ? exchanges.selected : null;
+  const selected = lists(desk) ? orders.selected : view.screen === 'callbacks' ? callbacks.selected : view.screen === 'signatures' ? exchanges.selected : null;
   if (selected === null) return move(desk, 1);
-  document.querySelector<HTMLElement>('[role="tablist"] [aria-selected="true"]')?.focus();
+  const detail = document.querySelector('[data-detail]');
+  (detail?.querySelector<HTMLElement>('[role="tablist"] [aria-selected="true"]') ?? detail?.querySelector<HTMLElement>('button, input, [tabindex="0"]'))?.focus();
   return true;
 }
 

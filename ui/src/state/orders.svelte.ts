@@ -139,6 +139,7 @@ export class Orders implements Hearer {
 
   /** New conditions; typing waits a moment before it asks. */
   where(part: Partial<OrderConditions>, typing = false): void {
+    this.desk.books.shown = false;
     this.conditions.set(part, typing);
   }
 
@@ -243,8 +244,15 @@ export class Orders implements Hearer {
     }
   }
 
+  /** The form for a new one, on the list of orders. */
+  begin(): void {
+    this.desk.books.shown = false;
+    this.creating = true;
+  }
+
   /** Selects and shows one. */
   async open(outTradeNo: string, tab: OrderTab = 'timeline'): Promise<void> {
+    this.desk.books.shown = false;
     this.creating = false;
     if (this.selected !== outTradeNo) {
       this.across = false;
@@ -345,7 +353,9 @@ export class Orders implements Hearer {
 
   /** Asks what became of a refund, or sends an abnormal one to the merchant's account. */
   async settleRefund(refund: Refund, how: 'query' | 'account'): Promise<void> {
-    const { m, commands } = this.desk;
+    const { m, commands, pretend } = this.desk;
+    const t = words.t.books;
+    if (how === 'account' && !pretend && !(await this.desk.ask({ title: t.refundToAccount, text: `${refund.out_refund_no}\n${t.refundAbnormal}`, amount: money(refund.amount.refund), yes: t.refundToAccount, danger: true }))) return;
     await this.acting.run(() => (how === 'query' ? commands.refundQuery(m, refund.out_refund_no) : commands.refundToAccount(m, refund.out_refund_no)));
     await this.#reread(refund.out_trade_no);
   }

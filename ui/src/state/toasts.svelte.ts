@@ -11,8 +11,8 @@ export interface Toast {
   undo?: () => void;
 }
 
-/** How long one stays, ms; a failure stays longer. */
-const STAY = { good: 5000, plain: 3500, bad: 9000 };
+/** How long one stays, ms; a failure stays longer, and so does what can be taken back. */
+const STAY = { good: 5000, plain: 3500, bad: 9000, undo: 9000 };
 /** At most so many at once; the oldest goes. */
 const MOST = 4;
 
@@ -23,7 +23,7 @@ export class Toasts {
   show(toast: Omit<Toast, 'id'>): void {
     const id = ++this.#last;
     this.list = [...this.list, { ...toast, id }].slice(-MOST);
-    setTimeout(() => this.close(id), STAY[toast.tone]);
+    setTimeout(() => this.close(id), STAY[toast.undo ? 'undo' : toast.tone]);
   }
 
   close(id: number): void {

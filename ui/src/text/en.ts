@@ -79,6 +79,11 @@ export const en: typeof zh = {
     jscode2session: 'Login code',
     bill: 'Bill',
     probe: 'Reachability',
+    bill_download: 'Fetch bill',
+    abnormal_refund: 'Abnormal refund',
+    combine_prepay: 'Combined prepay',
+    combine_query: 'Query combined',
+    combine_close: 'Close combined',
   },
   common: {
     copy: 'Copy',
@@ -207,7 +212,7 @@ export const en: typeof zh = {
       more_no_object: 'Further fields have to be one JSON object',
     },
   },
-  list: { looking: 'Still looking…', stopped: 'Not looked through to the end.', lookOn: 'Look on' },
+  list: { shown: (count, more) => `${n(count)}${more ? '+' : ''} shown`, looking: 'Still looking…', stopped: 'Not looked through to the end.', lookOn: 'Look on' },
   filters: {
     title: 'Filter',
     active: 'Filters in force',
@@ -320,6 +325,7 @@ export const en: typeof zh = {
     query: 'Queried',
     closed: 'Closed',
     refund: 'Refund asked for',
+    refund_accepted: 'Refund accepted',
     refund_refused: 'Refund refused',
     refund_settled: 'Refund settled',
     held: 'Callback held',
@@ -656,7 +662,7 @@ export const en: typeof zh = {
     version: 'Version',
   },
   palette: {
-    placeholder: 'Type a command, or paste an id…',
+    placeholder: 'Type a command, or paste any id…',
     empty: 'No command matches',
     lookUp: (id) => `Look up ${id}`,
     order: 'Order',

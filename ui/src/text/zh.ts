@@ -77,6 +77,11 @@ export const zh = {
     jscode2session: '登录凭证',
     bill: '账单',
     probe: '连通检查',
+    bill_download: '下载账单',
+    abnormal_refund: '异常退款',
+    combine_prepay: '合单下单',
+    combine_query: '查询合单',
+    combine_close: '关闭合单',
   } as Record<string, string>,
   common: {
     copy: '复制',
@@ -205,7 +210,7 @@ export const zh = {
       more_no_object: '其他字段要写成一个 JSON 对象',
     },
   },
-  list: { looking: '还在找…', stopped: '还没有找完。', lookOn: '继续找' },
+  list: { shown: (count: number, more: boolean) => `已显示 ${n(count)}${more ? '+' : ''} 条`, looking: '还在找…', stopped: '还没有找完。', lookOn: '继续找' },
   filters: {
     title: '筛选',
     active: '当前的筛选条件',
@@ -318,6 +323,7 @@ export const zh = {
     query: '查询',
     closed: '已关闭',
     refund: '申请退款',
+    refund_accepted: '退款已受理',
     refund_refused: '退款被拒',
     refund_settled: '退款有了结果',
     held: '回调待人工',
@@ -654,7 +660,7 @@ export const zh = {
     version: '版本',
   },
   palette: {
-    placeholder: '输入命令，或粘贴单号…',
+    placeholder: '输入命令，或粘贴任何编号…',
     empty: '没有匹配的命令',
     lookUp: (id: string) => `查找 ${id}`,
     order: '订单',

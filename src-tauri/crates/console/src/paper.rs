@@ -128,7 +128,6 @@ fn title(dossier: &Dossier, language: PaperLanguage) -> String {
 fn lines(dossier: &Dossier, language: PaperLanguage) -> Vec<(String, String)> {
     let order = &dossier.order;
     let say = |zh: &str, en: &str| if language == PaperLanguage::Zh { zh.to_owned() } else { en.to_owned() };
-    let money = |fen: i64| format!("¥{}.{:02}", fen / 100, fen.unsigned_abs() % 100);
     let time = |text: &str| crate::visible(&text.chars().take(19).collect::<String>().replace('T', " "), 32);
     let mut lines = vec![
         (say("商户", "Merchant"), format!("{} ({})", order.merchant, order.mchid)),
@@ -158,6 +157,19 @@ fn lines(dossier: &Dossier, language: PaperLanguage) -> Vec<(String, String)> {
         lines.push((say("实收", "Kept"), money(order.amount.total.saturating_sub(order.refunded))));
     }
     lines
+}
+
+/// `¥1,234.50`: money as people read it.
+fn money(fen: i64) -> String {
+    let yuan = (fen / 100).to_string();
+    let mut grouped = String::new();
+    for (i, digit) in yuan.chars().enumerate() {
+        if i > 0 && (yuan.len() - i) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    format!("¥{grouped}.{:02}", fen.unsigned_abs() % 100)
 }
 
 /// Columns of a terminal or a slip: Chinese characters take two.
@@ -238,6 +250,12 @@ fn mask(value: &mut Value, secrets: &[String]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn money_is_grouped_in_thousands() {
+        let shown: Vec<String> = [0, 5, 99_900, 123_450, 100_000_000].into_iter().map(super::money).collect();
+        assert_eq!(shown, ["¥0.00", "¥0.05", "¥999.00", "¥1,234.50", "¥1,000,000.00"]);
+    }
 
     #[test]
     fn who_paid_and_what_proves_us_is_masked_wherever_it_stands() {
