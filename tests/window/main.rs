@@ -12,6 +12,7 @@ mod form;
 mod health;
 mod history;
 mod hostile;
+mod keys;
 mod locked_in;
 mod merchants;
 mod payment;

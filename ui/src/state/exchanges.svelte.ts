@@ -42,6 +42,12 @@ export class Exchanges implements Hearer {
     this.selected = this.exchange = null;
   }
 
+  /** To the doctor, with this one in it. */
+  async diagnose(id: string): Promise<void> {
+    await this.open(id);
+    if (this.exchange?.id === id) await this.desk.bench.ofExchange(this.exchange);
+  }
+
   /** To the screen of signatures, with this one open. */
   async show(id: string): Promise<void> {
     this.desk.bench.show('exchanges');

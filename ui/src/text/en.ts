@@ -163,6 +163,7 @@ export const en: typeof zh = {
     test: 'Test order',
     filterState: 'State',
     empty: 'No orders yet. Make one, or a test order with one key.',
+    emptyLive: 'No orders yet. Those that you or the API make appear here.',
     emptyFiltered: 'No order matches.',
     mark: 'Select',
     unmark: 'Unselect',
@@ -265,7 +266,7 @@ export const en: typeof zh = {
   order: {
     net: 'Net',
     combined: 'Combined order',
-    combinedClose: 'Close the combined order',
+    combinedClose: 'Close it',
     prepayApp: 'App prepay',
     prepayH5: 'H5 prepay',
     qrPaid: 'Paid',
@@ -426,6 +427,8 @@ export const en: typeof zh = {
     'REFUND.CLOSED': 'Refund closed',
   },
   signatures: {
+    copyRequestId: 'Copy Request-ID',
+    copyTarget: 'Copy the path',
     title: 'Signatures',
     empty: 'Every signature made or checked appears here, with the text it is over.',
     emptyAction: 'Make a test order',

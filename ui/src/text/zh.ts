@@ -161,6 +161,7 @@ export const zh = {
     test: '测试订单',
     filterState: '状态',
     empty: '还没有订单。新建一个，或用一个键做一个测试订单。',
+    emptyLive: '还没有订单。新建的和接口下的订单会出现在这里。',
     emptyFiltered: '没有符合条件的订单。',
     mark: '选择',
     unmark: '取消选择',
@@ -425,6 +426,8 @@ export const zh = {
   } as Record<string, string>,
   signatures: {
     title: '签名',
+    copyRequestId: '复制 Request-ID',
+    copyTarget: '复制请求路径',
     empty: '每一次签名和验签都会出现在这里，连同被签的原文。',
     emptyAction: '做一个测试订单',
     noSelection: '选择一次请求，查看被签名的每一行',
