@@ -15,7 +15,7 @@ pub enum BillCommand {
     /// Fetch the trade bill of a day: payments and refunds
     #[command(
         after_help = "Example:\n  guitai bill trade --date 2026-11-23\n  guitai bill trade --date 2026-11-23 --reconcile --json | jq '.differences[]'\n\n\
-                      A bill is ready from 10:00 Beijing time of the next day on, for 3 months. Differences are no failure:\n\
+                      A bill is ready from 10:00 Beijing time of the next day on, for 3 months. Differences are no failure: \
                       they stand in the document (`found`, `differences`), and the exit status is 0."
     )]
     Trade(TradeArgs),

@@ -1,6 +1,8 @@
 //! The help in Chinese: what clap shows, said again. The English sentence is the key, so what has no translation yet is
 //! shown in English, and a test names it.
 
+mod frame;
+
 use clap::Command;
 use clap::builder::StyledStr;
 
@@ -304,13 +306,73 @@ const SENTENCES: &[(&str, &str)] = &[
     ("File with the JSON object given to the client, `-` is stdin", "存有交给客户端的 JSON 对象的文件，`-` 为标准输入"),
     ("The appid that the order was made with", "下单所用的 appid"),
     ("The client that takes the parameters", "接收参数的客户端"),
+    ("Orders, refunds and closes are sent", "可以下单、退款、关单"),
+    ("Read-only", "只读"),
+    ("Official account or mini-program", "公众号或小程序"),
+    ("A QR code to scan", "扫码"),
+    ("The merchant's own app", "商户自己的 App"),
+    ("A browser outside WeChat", "微信外的浏览器"),
+    ("For spreadsheets", "给电子表格用"),
+    ("A JSON object a line", "每行一个 JSON 对象"),
+    ("The merchant's settlement account; the merchant gives it back another way", "商户结算账户；由商户另行退给付款人"),
+    ("A bank card of the payer", "付款人的银行卡"),
+    ("The bytes and headers that came", "收到时的字节和头部"),
+    ("Fresh time, nonce and signature", "新的时间、随机串和签名"),
+    ("A signature that doesn't fit", "不符的签名"),
+    ("Validly signed, ten minutes old", "签名有效，但已过十分钟"),
+    ("The ciphertext changed, then validly signed", "密文改过，再有效签名"),
+    ("A serial that nobody knows", "谁也不认识的序列号"),
+    ("WeChat Pay's own test of whether signatures are checked", "微信支付检查是否验签的探测"),
+    ("Twice at the same moment", "同一时刻两次"),
+    ("wx.requestPayment and getBrandWCPayRequest", "wx.requestPayment 和 getBrandWCPayRequest"),
+    ("the App SDK", "App 的 SDK"),
+    ("Genuine ones: applied, duplicate, held", "真实的：已生效、重复、待人工"),
+    ("All that are kept, forged and failed ones too", "保存的每一条，包括伪造的和失败的"),
+    ("Those that are not genuine", "不是真的那些"),
+    ("Will be tried, for the first time or again", "等待发送，第一次或再一次"),
+    ("The target answered 2xx", "对方应答了 2xx"),
+    ("The ladder is used up", "重试已用完"),
 ];
 
 const TEMPLATE: &str = "{before-help}{about-with-newline}\n用法：{usage}\n\n{all-args}{after-help}";
 
+/// Paragraphs below the options, but for examples: English, Chinese.
+#[rustfmt::skip]
+const NOTES: &[(&str, &str)] = &[
+    ("Start here:\n  guitai demo                          one payment, end to end, explained\n  guitai sandbox > sandbox.json &      a WeChat Pay to test against\n  guitai merchant add shop --from-sandbox sandbox.json\n  guitai listen", "从这里开始:\n  guitai demo                          从头到尾走一笔支付，逐步讲解\n  guitai sandbox > sandbox.json &      用来测试的微信支付\n  guitai merchant add shop --from-sandbox sandbox.json\n  guitai listen"),
+    ("Exit status: 0 it worked, 1 it did not, 2 the arguments are wrong.\nGUITAI_DATA_DIR, GUITAI_LANG (zh or en), GUITAI_PASSPHRASE_FILE, GUITAI_LOG and NO_COLOR are honoured.", "退出码：0 成功，1 没成功，2 参数不对。\n环境变量：GUITAI_DATA_DIR、GUITAI_LANG（zh 或 en）、GUITAI_PASSPHRASE_FILE、GUITAI_LOG、NO_COLOR。"),
+    ("Each step (apply, switch, mixed, retire) is set at the merchant's sandbox, then a prepay, a query and a notification are judged by servers that know the certificates, both, or the public key only. Exit 1 where the merchant's own set-up breaks. The sandbox is put back.", "每一步（申请、切换、灰度、停用）都在商户的沙箱里设好，再由三种服务器来判断下单、查单和通知：只认平台证书的、两者都认的、只认公钥的。商户自己的配置会断时，退出码为 1。结束后沙箱恢复原样。"),
+    ("A bill is ready from 10:00 Beijing time of the next day on, for 3 months. Differences are no failure: they stand in the document (`found`, `differences`), and the exit status is 0.", "账单从第二天北京时间 10:00 起可取，保留 3 个月。有差异不算失败：差异写在结果里（found、differences），退出码为 0。"),
+    ("card.json: {\"bank_type\":\"ICBC_DEBIT\",\"bank_account\":\"…\",\"real_name\":\"…\"}", "card.json：{\"bank_type\":\"ICBC_DEBIT\",\"bank_account\":\"…\",\"real_name\":\"…\"}"),
+    ("Merchants' keys are in it, sealed. What opens them (the keychain, vault.key in the data folder, or the passphrase) is not: keep that too. One is made daily in backups/daily of the data folder while a window or listener is open; the settings backup.daily (off) and backup.keep (days, 7) change that.", "商户密钥在备份里，是加密的；解开它们的东西（系统钥匙串、数据目录里的 vault.key 或口令）不在里面，请另外保存。窗口或监听打开时，每天自动备份到数据目录的 backups/daily；设置 backup.daily（off）和 backup.keep（天数，7）可以更改。"),
+    ("A damaged or foreign file is refused and the store stays as it was. Nobody may have the store open: close the window and stop guitai listen first.", "损坏的或别处的文件会被拒绝，数据保持原样。恢复时数据不能被占用：先关闭窗口，停止 guitai listen。"),
+    ("The file is JSON: {\"name\", \"description\"?, \"steps\": [{KIND: {FIELDS}}, …]}. What is not known is an error that names line, step and field. Amounts are yuan in quotes (\"12.50\"). \"order\" is \"order\" unless given. Kinds:", "文件是 JSON：{\"name\", \"description\"?, \"steps\": [{步骤: {字段}}, …]}。认不出的内容会报错，并指出行、步骤和字段。金额是带引号的元（\"12.50\"）。不写 \"order\" 时就是 \"order\"。步骤有："),
+    ("Exit status: 0 every step passed, 1 one did not, 2 a file or an argument is wrong.", "退出码：0 每一步都通过，1 有一步没通过，2 文件或参数不对。"),
+    ("Counters live in the process that listens; it writes them down every ten seconds.", "计数在监听的进程里，每十秒写下一次。"),
+    ("With --json a line per event: started, log, address, checked, ended.", "加 --json 时每个事件一行：started、log、address、checked、ended。"),
+];
+
+/// What every step of a scenario takes is code, with a few words beside it; it stays.
+const TABLE: &str = "  order ";
+
 fn chinese(english: &StyledStr) -> Option<&'static str> {
-    let english = english.to_string();
+    sentence(&english.to_string())
+}
+
+fn sentence(english: &str) -> Option<&'static str> {
     SENTENCES.iter().find(|(sentence, _)| *sentence == english).map(|(_, chinese)| *chinese)
+}
+
+fn note(paragraph: &str) -> Option<&str> {
+    if paragraph.starts_with("Example:") || paragraph.starts_with(TABLE) {
+        return Some(paragraph);
+    }
+    NOTES.iter().find(|(note, _)| *note == paragraph).map(|(_, chinese)| *chinese)
+}
+
+/// A help or a mistake of clap's, in Chinese.
+pub fn rendered(error: &clap::Error) -> String {
+    frame::said(&error.render().to_string(), sentence)
 }
 
 /// `command` with its help in Chinese.
@@ -329,6 +391,11 @@ pub fn translated(command: Command) -> Command {
     if let Some(about) = command.get_about().and_then(chinese) {
         command = command.about(about).long_about(None::<&str>);
     }
+    if let Some(below) = command.get_after_help().map(ToString::to_string) {
+        let paragraphs: Vec<_> = below.split("\n\n").map(|paragraph| note(paragraph).unwrap_or(paragraph)).collect();
+        let below = paragraphs.join("\n\n");
+        command = command.after_help(below);
+    }
     command = command.subcommand_help_heading("命令").help_template(TEMPLATE);
     let names: Vec<_> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
     names.into_iter().fold(command, |command, name| command.mut_subcommand(name, translated))
@@ -345,6 +412,12 @@ mod tests {
             let helps = command.get_arguments().filter_map(clap::Arg::get_help);
             let untold = command.get_about().into_iter().chain(helps).filter(|help| chinese(help).is_none());
             missing.extend(untold.map(ToString::to_string));
+            let below = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let untold = below.split("\n\n").filter(|paragraph| !paragraph.is_empty() && note(paragraph).is_none());
+            missing.extend(untold.map(str::to_owned));
+            let values = command.get_arguments().flat_map(clap::Arg::get_possible_values);
+            let told: Vec<_> = values.filter_map(|value| value.get_help().map(ToString::to_string)).collect();
+            missing.extend(told.into_iter().filter(|told| sentence(told).is_none()));
             command.get_subcommands().for_each(|sub| walk(sub, missing));
         }
         let mut missing = Vec::new();

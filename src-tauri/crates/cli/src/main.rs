@@ -43,6 +43,7 @@ mod verify;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use failure::{Done, Failure};
 use out::Out;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use text::{Language, both};
@@ -135,14 +136,14 @@ enum Command {
     Catalog(catalog::CatalogCommand),
     /// Copy the whole store to a file, while it is in use, and look at the copy from end to end
     #[command(
-        after_help = "Example:\n  guitai backup guitai-20261124.db\n\nMerchants' keys are in it, sealed. What opens them (the keychain, vault.key in the data folder, or the\n\
-                      passphrase) is not: keep that too. One is made daily in backups/daily of the data folder while a window or\n\
+        after_help = "Example:\n  guitai backup guitai-20261124.db\n\nMerchants' keys are in it, sealed. What opens them (the keychain, vault.key in the data folder, or the \
+                      passphrase) is not: keep that too. One is made daily in backups/daily of the data folder while a window or \
                       listener is open; the settings backup.daily (off) and backup.keep (days, 7) change that."
     )]
     Backup(backup::BackupArgs),
     /// Put a backup in the store's place; what was there before is kept aside
     #[command(
-        after_help = "Example:\n  guitai restore --check guitai-20261124.db\n  guitai restore guitai-20261124.db\n\nA damaged or foreign file is refused and the store stays as it was. Nobody may have the store open:\n\
+        after_help = "Example:\n  guitai restore --check guitai-20261124.db\n  guitai restore guitai-20261124.db\n\nA damaged or foreign file is refused and the store stays as it was. Nobody may have the store open: \
                       close the window and stop guitai listen first."
     )]
     Restore(backup::RestoreArgs),
@@ -276,7 +277,17 @@ async fn run(context: &Context, command: Command) -> Done {
 
 /// Help and version go to stdout and are no mistake; anything else is told on stderr, and as JSON where that was asked for.
 fn wrong_arguments(error: &clap::Error, language: Language) -> ExitCode {
-    let _ = error.print();
+    match language {
+        Language::En => drop(error.print()),
+        Language::Zh => {
+            let said = chinese::rendered(error);
+            let _ = if error.use_stderr() {
+                std::io::stderr().write_all(said.as_bytes())
+            } else {
+                std::io::stdout().write_all(said.as_bytes())
+            };
+        }
+    }
     if !error.use_stderr() {
         return ExitCode::SUCCESS;
     }
@@ -284,8 +295,11 @@ fn wrong_arguments(error: &clap::Error, language: Language) -> ExitCode {
         let said = error.render().to_string();
         let first = said.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
         let message = first.split_whitespace().collect::<Vec<_>>().join(" ");
+        let chinese = chinese::rendered(error);
+        let chinese = chinese.split("\n\n").next().unwrap_or_default().trim_start_matches("错误：");
+        let chinese = chinese.split_whitespace().collect::<Vec<_>>().join(" ");
         let failure = Failure::usage(
-            both(format!("参数不正确：{message}"), message),
+            both(format!("参数不正确：{chinese}"), message),
             both("用 --help 查看该命令的参数和示例。", "See the command's arguments and an example with --help."),
         );
         Out::new(true, language).failure(&failure);

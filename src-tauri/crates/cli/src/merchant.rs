@@ -41,8 +41,8 @@ pub enum MerchantCommand {
     Certificates(NameArg),
     /// Rehearse the change to the WeChat Pay public key at the sandbox: what breaks at each step, and the way back
     #[command(
-        after_help = "Each step (apply, switch, mixed, retire) is set at the merchant's sandbox, then a prepay, a query and a\n\
-                            notification are judged by servers that know the certificates, both, or the public key only.\n\
+        after_help = "Each step (apply, switch, mixed, retire) is set at the merchant's sandbox, then a prepay, a query and a \
+                            notification are judged by servers that know the certificates, both, or the public key only. \
                             Exit 1 where the merchant's own set-up breaks. The sandbox is put back.\n\n\
                             Example:\n  guitai merchant rehearse test"
     )]

@@ -29,19 +29,20 @@ const SHIPPED: [(&str, &str); 5] = [
 
 /// The file, for people who write one; tests/scenarios/README.md says the same with more words.
 pub const FORMAT: &str = "\
-The file is JSON: {\"name\", \"description\"?, \"steps\": [{KIND: {FIELDS}}, …]}. What is not known is an error that
+The file is JSON: {\"name\", \"description\"?, \"steps\": [{KIND: {FIELDS}}, …]}. What is not known is an error that \
 names line, step and field. Amounts are yuan in quotes (\"12.50\"). \"order\" is \"order\" unless given. Kinds:
 
-  order               amount, description, as?, payer?           make an order, called by the name in `as`
-  prepay              via (native|jsapi|app|h5), expect_error?   ask the gateway for a prepay
-  pay                 outcome (SUCCESS|CANCEL|PAYERROR), notify? play the payer; notify false: the callback is lost
-  query, close        expect_error?                              ask for the order's state; close it
-  refund              amount?, reason?, expect_error?            refund it, or what remains of it
-  redeliver           event_type?, fault?                        the sandbox delivers its notification once more
+  order               amount, description, as?, payer?          an order, called by the name in `as`
+  prepay              via (native|jsapi|app|h5), expect_error?  ask the gateway for a prepay
+  pay                 outcome (SUCCESS|CANCEL|PAYERROR),        play the payer; with notify false
+                      notify?                                   the callback is lost
+  query, close        expect_error?                             ask for its state; close it
+  refund              amount?, reason?, expect_error?           refund it, or what remains of it
+  redeliver           event_type?, fault?                       its notification once more
   replay              as? (received|resigned), edit?, times?, at_once?, fault?, to?, expect_status?
-  fault               api?, callback?                            lists for /_sandbox/faults and /_sandbox/callback-faults
-  advance             seconds                                    business time: retries, expiry, refunds
-  wait                seconds                                    real time
+  fault               api?, callback?                           as /_sandbox/faults, callback-faults
+  advance             seconds                                   business time: retries, expiry
+  wait                seconds                                   real time
   expect_callback     verdict?, event_type?, fields?, count?, within_s?
   expect_no_callback  for_s?
   assert_order        state?, found_by?, amount?, refunded?, callbacks?, within_s?
