@@ -427,9 +427,9 @@ export const en: typeof zh = {
     'REFUND.CLOSED': 'Refund closed',
   },
   signatures: {
+    title: 'Signatures',
     copyRequestId: 'Copy Request-ID',
     copyTarget: 'Copy the path',
-    title: 'Signatures',
     empty: 'Every signature made or checked appears here, with the text it is over.',
     emptyAction: 'Make a test order',
     noSelection: 'Pick a request to see each line that was signed',
