@@ -25,6 +25,7 @@ mod office;
 mod phone;
 mod postman;
 mod proxy;
+mod reach;
 mod sandbox;
 mod server;
 mod store;

@@ -1,9 +1,11 @@
 //! Carries notifications: signs each attempt anew, sends it, notes what came back; the ladder's steps by business time,
 //! attempts on demand outside of it. The only place of this crate that opens a connection.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -18,6 +20,7 @@ use crate::faults::{RedeliverFault, chance};
 use crate::gateway::SignWith;
 use crate::ledger::{Attempt, Notice};
 use crate::office::Office;
+use crate::reach::{is_off_limits, names_off_limits};
 use crate::switches::{KeyMode, Switches};
 
 /// A merchant has this long to answer.
@@ -32,6 +35,29 @@ const LONG: Duration = Duration::from_secs(3_600);
 const LATE_ON_DEMAND: Duration = Duration::from_secs(2);
 /// A stale attempt is signed this long ago.
 const STALE_SECONDS: i64 = 600;
+
+/// Why an attempt was not sent.
+const OFF_LIMITS: &str = "the notify_url is at a link-local, cloud-internal or impossible address";
+
+/// Looks a name up and refuses it whole if any of its addresses is off limits. The client connects to what this hands out,
+/// so that a name can't be one address when it is judged and another when it is connected to.
+struct Judging;
+
+impl Resolve for Judging {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            judged(found)
+        })
+    }
+}
+
+fn judged(found: Vec<SocketAddr>) -> Result<Addrs, Box<dyn std::error::Error + Send + Sync>> {
+    if found.iter().any(|address| is_off_limits(address.ip())) {
+        return Err(OFF_LIMITS.into());
+    }
+    Ok(Box::new(found.into_iter()))
+}
 
 /// The two ways out: loopback ignores proxy variables, the internet honours them.
 #[derive(Clone)]
@@ -50,6 +76,7 @@ impl Postman {
                 .connect_timeout(PATIENCE)
                 .timeout(PATIENCE)
                 .http1_only()
+                .dns_resolver(Arc::new(Judging))
                 .http1_title_case_headers()
                 // The real ones have no Accept-Encoding.
                 .no_gzip()
@@ -132,6 +159,10 @@ impl Postman {
         let failed = |error: String| Attempt { at, status: None, latency_ms: 0, error: Some(error), fault };
         if fault == Some(RedeliverFault::Lost) {
             return failed("lost on the way, on purpose".to_owned());
+        }
+        // Orders may be older than this rule.
+        if url::Url::parse(&notice.url).is_ok_and(|url| names_off_limits(&url)) {
+            return failed(OFF_LIMITS.to_owned());
         }
         let Some((headers, body)) = signed(office, notice, fault) else {
             return failed("the merchant has no key to sign with".to_owned());
@@ -285,6 +316,22 @@ mod tests {
         let body = r#"{"id":"1","resource":{"ciphertext":"AbCd","nonce":"n"}}"#;
         assert_eq!(tampered(body), body.replace("AbCd", "BbCd"));
         assert_eq!(tampered(&tampered(body)), body);
+    }
+
+    #[test]
+    fn a_name_with_one_address_that_is_off_limits_is_refused_whole() {
+        for (addresses, goes) in [
+            (&["93.184.215.14"][..], true),
+            (&["127.0.0.1", "::1"], true),
+            (&["10.0.0.1"], true),
+            (&["93.184.215.14", "169.254.169.254"], false),
+            (&["::ffff:169.254.169.254"], false),
+            (&["fe80::1"], false),
+            (&["0.0.0.0"], false),
+        ] {
+            let found = addresses.iter().map(|text| SocketAddr::new(text.parse().unwrap(), 0)).collect();
+            assert_eq!(judged(found).is_ok(), goes, "{addresses:?}");
+        }
     }
 
     #[test]

@@ -138,7 +138,7 @@ pub(super) fn time(fields: &Fields, pointer: &str) -> Result<Option<Millis>, Ref
     Ok(Some(at.as_millisecond()))
 }
 
-/// The checked `notify_url`: required, without a query; strict: https and public.
+/// The checked `notify_url`: required, without a query, nowhere that is off limits; strict: https and public.
 pub(super) fn notify_url(fields: &Fields, pointer: &str, switches: &Switches) -> Result<String, Refused> {
     let text = fields.need_text(pointer, "通知地址", 1..=255)?;
     check_notify_url(text, pointer, switches)?;
@@ -147,8 +147,8 @@ pub(super) fn notify_url(fields: &Fields, pointer: &str, switches: &Switches) ->
 
 pub(super) fn check_notify_url(text: &str, pointer: &str, switches: &Switches) -> Result<(), Refused> {
     let checked = if switches.strict_notify_url { NotifyUrl::parse(text) } else { NotifyUrl::parse_for_sandbox(text) };
-    let parses = url::Url::parse(text).is_ok();
-    if checked.is_ok() && parses { Ok(()) } else { Err(wrong_form("body", pointer, "通知地址", text)) }
+    let reachable = url::Url::parse(text).is_ok_and(|url| !crate::reach::names_off_limits(&url));
+    if checked.is_ok() && reachable { Ok(()) } else { Err(wrong_form("body", pointer, "通知地址", text)) }
 }
 
 pub(super) fn total(fields: &Fields, pointer: &str, name: &str) -> Result<i64, Refused> {

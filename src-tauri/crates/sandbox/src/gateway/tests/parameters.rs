@@ -312,6 +312,34 @@ fn sensitive_fields_must_open_with_the_named_key() {
 }
 
 #[test]
+fn no_notification_may_be_asked_to_a_link_local_or_cloud_internal_address() {
+    let mut bench = Bench::new();
+    for (nth, (url, taken)) in [
+        ("http://127.0.0.1:8787/notify", true),
+        ("http://[::1]:8787/notify", true),
+        ("http://localhost/notify", true),
+        ("http://192.168.1.20:8080/notify", true),
+        ("http://10.0.0.1/notify", true),
+        ("http://[fd00::1]/notify", true),
+        ("http://169.254.169.254/latest", false),
+        ("http://0XA9FEA9FE/latest", false),
+        ("http://[::ffff:169.254.169.254]/latest", false),
+        ("http://[::ffff:a9fe:a9fe]/latest", false),
+        ("http://[fe80::1]/notify", false),
+        ("http://0.0.0.0/notify", false),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut order = bench.order(&format!("ORDER{nth}"));
+        order["notify_url"] = json!(url);
+        let refused = bench.post(JSAPI, &order).err().map(|refused| (refused.status, refused.code, refused.zh));
+        let wrong = "输入源“/body/notify_url”映射到字段“通知地址”字符串规则校验失败，不符合格式要求";
+        assert_eq!(refused, (!taken).then(|| (400, "PARAM_ERROR", wrong.to_owned())), "{url}");
+    }
+}
+
+#[test]
 fn strict_switches_refuse_what_the_default_takes() {
     let mut bench = Bench::new();
     let mut order = bench.order("ORDER1");
