@@ -1,7 +1,11 @@
 //! One connection from its first byte to its last.
 
+use std::future::Future;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,6 +15,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use crate::admission::Place;
@@ -95,26 +100,69 @@ async fn exchange(inner: &Inner, link: &Link) -> Result<http::Response<Full<Byte
     response.ok_or(NoAnswer)
 }
 
-/// Run the handler on a task of its own: a panic ends that task only, and a client that goes away
-/// doesn't stop work that was begun.
+/// Run the handler. A panic ends its work only, and a client that goes away doesn't stop work that was begun.
 async fn decide(inner: &Inner, request: Request) -> Answer {
     let asked = Asked::of(&request.target, &request.headers);
-    let mut work = tokio::spawn({
-        let handler = Arc::clone(&inner.handler);
-        async move { handler(request).await }
-    });
+    let mut work = Work::begin(inner, request);
     match timeout(inner.limits.answer_deadline, &mut work).await {
         Ok(Ok(answer)) => answer,
-        Ok(Err(failure)) => {
+        Ok(Err(Panicked)) => {
             count(&inner.tally.panics);
-            tracing::error!(panicked = failure.is_panic(), "a handler failed; the door answers 500 and goes on");
+            tracing::error!("a handler panicked; the door answers 500 and goes on");
             plain(inner, &asked.refused(500))
         }
         Err(_) => {
-            work.abort();
+            work.end();
             count(&inner.tally.overdue);
             tracing::warn!("a handler missed the answer deadline");
             plain(inner, &asked.refused(503))
+        }
+    }
+}
+
+type Handling = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+/// A handler at work, on the connection's own task: a task for each request would be woken on another thread, for nothing.
+/// Whoever drops it before its end sends it on as a task of its own.
+struct Work(Option<Handling>);
+
+struct Panicked;
+
+impl Work {
+    fn begin(inner: &Inner, request: Request) -> Work {
+        // `None` is a handler that panicked before its first wait.
+        Work(catch_unwind(AssertUnwindSafe(|| (inner.handler)(request))).ok())
+    }
+
+    /// Give it up for good.
+    fn end(&mut self) {
+        let remains = self.0.take();
+        // What is left of a future may panic as well.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(remains)));
+    }
+}
+
+impl Future for Work {
+    type Output = Result<Answer, Panicked>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(handling) = &mut self.0 else { return Poll::Ready(Err(Panicked)) };
+        let polled = catch_unwind(AssertUnwindSafe(|| handling.as_mut().poll(cx)));
+        if matches!(polled, Ok(Poll::Pending)) {
+            return Poll::Pending;
+        }
+        self.end();
+        match polled {
+            Ok(polled) => polled.map(Ok),
+            Err(_) => Poll::Ready(Err(Panicked)),
+        }
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        if let (Some(handling), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
+            drop(runtime.spawn(handling));
         }
     }
 }

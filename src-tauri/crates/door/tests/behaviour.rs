@@ -230,6 +230,44 @@ async fn a_panicking_handler_is_a_500_and_the_door_stays() {
 }
 
 #[tokio::test]
+async fn work_that_was_begun_goes_on_when_its_connection_is_cut() {
+    let (begun, gate) = (Arc::new(Semaphore::new(0)), Arc::new(Notify::new()));
+    let (done, mut ended) = tokio::sync::mpsc::unbounded_channel();
+    let door = Door::open(loopback(), Limits::sandbox(), {
+        let (begun, gate) = (Arc::clone(&begun), Arc::clone(&gate));
+        move |request: Request| {
+            let (begun, gate, done) = (Arc::clone(&begun), Arc::clone(&gate), done.clone());
+            async move {
+                begun.add_permits(1);
+                gate.notified().await;
+                let _ = done.send(request.target.clone());
+                assert!(request.target != "/panic", "on purpose");
+                echo(request).await
+            }
+        }
+    })
+    .expect("a free port");
+    let mut streams = Vec::new();
+    for target in ["/work", "/panic"] {
+        let mut stream = connect(door.addr()).await;
+        stream.write_all(format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()).await.expect("sent");
+        begun.acquire().await.expect("begun").forget();
+        streams.push(stream);
+    }
+    drop(door);
+    for stream in &mut streams {
+        assert_eq!(read_all(stream).await, b"", "cut");
+    }
+    gate.notify_waiters();
+    let mut heard = Vec::new();
+    while heard.len() < 2 {
+        heard.push(timeout(PATIENCE, ended.recv()).await.expect("it went on").expect("told"));
+    }
+    heard.sort();
+    assert_eq!(heard, ["/panic", "/work"]);
+}
+
+#[tokio::test]
 async fn misbehaviour_on_purpose_reaches_the_client() {
     let limits = Limits { answer_deadline: Duration::from_millis(100), ..Limits::sandbox() };
     let door = Door::open(loopback(), limits, |request: Request| async move {
