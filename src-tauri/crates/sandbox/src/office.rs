@@ -2,7 +2,7 @@
 //! comes back with a commit to wait for; nothing here touches a socket.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use guitai_door::Request;
@@ -17,7 +17,7 @@ use crate::faults::{ApiFault, CallbackFault, FaultMatch, Faults, MOST_RULES, Red
 use crate::gateway::{self, BillFiles, Books, Caller, Granted, LoginCodes, Refused, Route, Traffic};
 use crate::keyring::{Keyring, Merchant};
 use crate::ledger::{Attempt, BillFault, Forbidden, Ledger, Notice, NoticeState, Refund, State, Status, key};
-use crate::store::{Commit, Kept, Row, Store};
+use crate::store::{Begins, Commit, Kept, Row, Store};
 use crate::switches::Switches;
 use crate::views::{ControlError, PayCommand, PayOutcome, RequestView, SandboxEvent};
 
@@ -62,8 +62,20 @@ pub(crate) struct Office {
     /// Answers so far, for Request-IDs that come from a seed.
     answers: AtomicU64,
     news: broadcast::Sender<SandboxEvent>,
+    /// Requests of the gateway that are not answered yet.
+    under_way: AtomicUsize,
+    processors: usize,
     /// Rung when something may be due sooner than was thought.
     pub(crate) bell: Notify,
+}
+
+/// A request that is under way.
+pub(crate) struct UnderWay<'a>(&'a AtomicUsize);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Office {
@@ -90,6 +102,8 @@ impl Office {
             log: Mutex::default(),
             answers: AtomicU64::new(0),
             news: broadcast::Sender::new(EVENTS),
+            under_way: AtomicUsize::new(0),
+            processors: std::thread::available_parallelism().map_or(1, usize::from),
             bell: Notify::new(),
         }
     }
@@ -115,7 +129,7 @@ impl Office {
         }
         desk.ledger.lots = Lots::of(changed.seed);
         *self.switches.write().unwrap_or_else(PoisonError::into_inner) = changed.clone();
-        let commit = desk.store.write(vec![Row::Switches(text)]);
+        let commit = desk.store.write(vec![Row::Switches(text)], Begins::AtOnce);
         drop(desk);
         self.tell(SandboxEvent::Settings);
         Ok((changed, commit))
@@ -123,11 +137,15 @@ impl Office {
 
     /// Works on the books; the commit is what the rows that it left wait for.
     fn change<T>(&self, work: impl FnOnce(&mut Desk) -> T) -> (T, Commit) {
+        self.change_and(Begins::AtOnce, work)
+    }
+
+    fn change_and<T>(&self, begins: Begins, work: impl FnOnce(&mut Desk) -> T) -> (T, Commit) {
         let mut desk = self.desk();
         let before = desk.ledger.next_due();
         let out = work(&mut desk);
         let rows = desk.ledger.take_rows();
-        let commit = desk.store.write(rows);
+        let commit = desk.store.write(rows, begins);
         let sooner = desk.ledger.next_due() != before;
         drop(desk);
         if sooner {
@@ -136,7 +154,15 @@ impl Office {
         (out, commit)
     }
 
-    /// The gateway decides over a request whose sender was checked.
+    /// A request of the gateway is under way until what this gives is dropped.
+    pub(crate) fn under_way(&self) -> UnderWay<'_> {
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+        UnderWay(&self.under_way)
+    }
+
+    /// The gateway decides over a request whose sender was checked. Where a processor is free the commit begins at once, beside
+    /// the signature of the answer. Where more requests are under way than there are processors, whoever is signed first
+    /// begins it: by then the others have handed in too, and one commit is for all.
     pub(crate) fn decide(
         &self,
         route: &Route,
@@ -145,7 +171,8 @@ impl Office {
         wall: Timestamp,
     ) -> (Result<Granted, Refused>, Commit) {
         let switches = self.switches();
-        self.change(|desk| {
+        let busy = self.under_way.load(Ordering::Relaxed) > self.processors;
+        self.change_and(if busy { Begins::WhenAwaited } else { Begins::AtOnce }, |desk| {
             self.with_books(desk, &switches, |books| gateway::decide(route, request, caller, books, wall))
         })
     }
@@ -401,8 +428,10 @@ impl Office {
         let rows = desk.ledger.take_rows();
         let next = desk.ledger.next_due();
         // What is told outside must be kept before, rows of earlier changes included.
-        let commit =
-            if handed.is_empty() { desk.store.write(rows) } else { desk.store.write(rows).and(desk.store.caught_up()) };
+        let mut commit = desk.store.write(rows, Begins::AtOnce);
+        if !handed.is_empty() {
+            commit = commit.and(desk.store.caught_up());
+        }
         (handed, next, commit)
     }
 
@@ -438,7 +467,7 @@ impl Office {
         desk.ledger.settle_due(self.clock.business(), &mut |ledger, key, at| self.settle(ledger, key, &switches, at));
         let mut rows = desk.ledger.take_rows();
         rows.push(Row::Pace(pace));
-        let commit = desk.store.write(rows);
+        let commit = desk.store.write(rows, Begins::AtOnce);
         drop(desk);
         self.bell.notify_one();
         self.tell(SandboxEvent::Clock);
@@ -449,7 +478,7 @@ impl Office {
     pub(crate) fn set_rate(&self, rate: u32) -> Result<Commit, ControlError> {
         let too_fast = || ControlError::new(400, "CLOCK_TOO_FAST", "rate is a whole number from 0 (held) to 3600");
         let pace = self.clock.set_rate(rate).ok_or_else(too_fast)?;
-        let commit = self.desk().store.write(vec![Row::Pace(pace)]);
+        let commit = self.desk().store.write(vec![Row::Pace(pace)], Begins::AtOnce);
         self.bell.notify_one();
         self.tell(SandboxEvent::Clock);
         Ok(commit)
@@ -457,7 +486,7 @@ impl Office {
 
     /// Says where business time is when the sandbox ends.
     pub(crate) fn end_clock(&self) -> Commit {
-        self.desk().store.write(vec![Row::Pace(self.clock.ended())])
+        self.desk().store.write(vec![Row::Pace(self.clock.ended())], Begins::AtOnce)
     }
 
     /// Records an attempt of the ladder, and the one that a fault made besides.

@@ -98,6 +98,7 @@ struct Outcome {
 
 /// The gateway's part, without the faults of the connection.
 async fn gateway(office: &Office, request: &Request, strike: &Strike) -> Outcome {
+    let _under_way = office.under_way();
     let english = request.header("Accept-Language").is_some_and(|v| v.trim().to_ascii_lowercase().starts_with("en"));
     let language = if english { "en" } else { "zh-CN" };
     let mut trace = Trace::default();
@@ -151,7 +152,7 @@ async fn answer_to(
     let front = Route::front(request.path());
     let caller = authenticate(request, front, &office.keyring, &office.switches(), wall, trace)?;
     let (decided, commit) = office.decide(&route, request, &caller, wall);
-    // a signature holds this thread for most of a millisecond: whoever waits for it hands in first, and one commit is for all
+    // a signature holds this thread for a while: whoever waits for it hands in first, and one commit is for all
     tokio::task::yield_now().await;
     let answer = decided.map(|granted| answer::granted(granted, &caller, language, id, strike.fault));
     commit.wait().await.map_err(|_| Refused::system_error())?;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use wechatpay::time::beijing;
 
 use super::order::{Draft, Forbidden, Order, Product, State, Ticket, Turn, describe};
-use super::{Ledger, key};
+use super::{Ledger, MOST_ORDERS, key};
 use crate::clock::{Millis, instant};
 use crate::store::Kind;
 
@@ -99,12 +99,9 @@ impl Ledger {
             self.tickets.remove(&old);
         }
         combined.tickets = vec![ticket.clone()];
-        for name in combined.tickets() {
-            self.tickets.insert(name, key.clone());
-        }
-        self.keep(Kind::Combined, key.clone(), combined.seq, &combined);
-        self.combined.insert(key, combined);
-        self.trim_orders();
+        self.keep(Kind::Combined, combined.seq, &combined);
+        self.index_combined(combined);
+        self.trim_orders(MOST_ORDERS);
         Ok(ticket)
     }
 

@@ -46,6 +46,7 @@ pub(crate) struct Ledger {
     refunds: HashMap<String, Refund>,
     refund_ids: HashMap<String, String>,
     combined: HashMap<String, Combined>,
+    combined_by_age: BTreeMap<u64, String>,
     notices: BTreeMap<u64, Notice>,
     notice_seqs: HashMap<String, u64>,
     due: BTreeMap<(Millis, u64), Due>,
@@ -81,12 +82,9 @@ impl Ledger {
                     ledger.refund_ids.insert(refund.refund_id.clone(), refund.key());
                     ledger.refunds.insert(refund.key(), refund);
                 }),
-                k if k == Kind::Combined as i64 => serde_json::from_str(doc).map(|combined: Combined| {
-                    for ticket in combined.tickets() {
-                        ledger.tickets.insert(ticket, combined.key());
-                    }
-                    ledger.combined.insert(combined.key(), combined);
-                }),
+                k if k == Kind::Combined as i64 => {
+                    serde_json::from_str(doc).map(|combined| ledger.index_combined(combined))
+                }
                 _ => serde_json::from_str(doc).map(|mut notice: Notice| {
                     if let Some(at) = notice.next_attempt_at {
                         notice.next_attempt_at = Some(at.max(now));
@@ -122,9 +120,9 @@ impl Ledger {
         self.seq
     }
 
-    fn keep(&mut self, kind: Kind, key: String, seq: u64, entry: &impl Serialize) {
+    fn keep(&mut self, kind: Kind, seq: u64, entry: &impl Serialize) {
         match serde_json::to_string(entry) {
-            Ok(doc) => self.rows.push(Row::Put { kind, key, seq, doc }),
+            Ok(doc) => self.rows.push(Row::Put { kind, seq, doc }),
             Err(error) => tracing::error!(%error, "an entry has no JSON"),
         }
     }
@@ -177,10 +175,10 @@ impl Ledger {
         }
     }
 
-    /// Forgets the oldest orders beyond the bound.
-    fn trim_orders(&mut self) {
-        while self.orders.len() > MOST_ORDERS {
-            let Some((_, oldest)) = self.orders_by_age.pop_first() else { return };
+    /// Forgets the oldest orders beyond `most`.
+    fn trim_orders(&mut self, most: usize) {
+        while self.orders.len() > most {
+            let Some((seq, oldest)) = self.orders_by_age.pop_first() else { return };
             if let Some(order) = self.orders.remove(&oldest) {
                 for ticket in order.tickets() {
                     self.tickets.remove(&ticket);
@@ -192,17 +190,36 @@ impl Ledger {
                     let key = key(&order.mchid, number);
                     if let Some(refund) = self.refunds.remove(&key) {
                         self.refund_ids.remove(&refund.refund_id);
+                        self.rows.push(Row::Forget { seq: refund.seq });
                     }
-                    self.rows.push(Row::Forget { kind: Kind::Refund, key });
-                }
-                if let Some(number) = &order.combine {
-                    let key = key(&order.mchid, number);
-                    self.combined.remove(&key);
-                    self.rows.push(Row::Forget { kind: Kind::Combined, key });
                 }
             }
-            self.rows.push(Row::Forget { kind: Kind::Order, key: oldest });
+            self.trim_combined(seq);
+            self.rows.push(Row::Forget { seq });
         }
+    }
+
+    /// Forgets the combined orders that are older than an order that was forgotten: each is a little older than its parts,
+    /// whose merchants may be others than its own, and goes with the first of them.
+    fn trim_combined(&mut self, seq: u64) {
+        while let Some(entry) = self.combined_by_age.first_entry().filter(|entry| *entry.key() < seq) {
+            let (seq, key) = entry.remove_entry();
+            if let Some(combined) = self.combined.remove(&key) {
+                for ticket in combined.tickets() {
+                    self.tickets.remove(&ticket);
+                }
+            }
+            self.rows.push(Row::Forget { seq });
+        }
+    }
+
+    fn index_combined(&mut self, combined: Combined) {
+        let key = combined.key();
+        for ticket in combined.tickets() {
+            self.tickets.insert(ticket, key.clone());
+        }
+        self.combined_by_age.insert(combined.seq, key.clone());
+        self.combined.insert(key, combined);
     }
 }
 

@@ -88,7 +88,7 @@ impl Ledger {
         notice.next_attempt_at = Some(now);
         self.plan(now, Due::Attempt(notice.id.clone()));
         self.notice_seqs.insert(notice.id.clone(), notice.seq);
-        self.keep(Kind::Notice, notice.id.clone(), notice.seq, &notice);
+        self.keep(Kind::Notice, notice.seq, &notice);
         self.notices.insert(notice.seq, notice);
         self.trim_notices();
     }
@@ -177,7 +177,7 @@ impl Ledger {
         let notice = self.notices.get_mut(&seq)?;
         let out = change(notice);
         let notice = notice.clone();
-        self.keep(Kind::Notice, notice.id.clone(), seq, &notice);
+        self.keep(Kind::Notice, seq, &notice);
         Some(out)
     }
 
@@ -188,7 +188,7 @@ impl Ledger {
             if let Some(notice) = self.notices.remove(&seq) {
                 self.notice_seqs.remove(&notice.id);
                 self.held_back.remove(&notice.id);
-                self.rows.push(Row::Forget { kind: Kind::Notice, key: notice.id });
+                self.rows.push(Row::Forget { seq });
             }
         }
     }

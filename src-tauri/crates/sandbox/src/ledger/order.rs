@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use wechatpay::time::beijing;
 
-use super::{Ledger, key};
+use super::{Ledger, MOST_ORDERS, key};
 use crate::clock::{Lots, Millis, instant};
 use crate::store::Kind;
 
@@ -369,7 +369,7 @@ impl Ledger {
             self.tickets.remove(&old.prepay_id);
         }
         self.put_order(order);
-        self.trim_orders();
+        self.trim_orders(MOST_ORDERS);
         Ok(ticket)
     }
 
@@ -432,12 +432,12 @@ impl Ledger {
         order.state = order.state_at(now).after(turn)?;
         change(order);
         let order = order.clone();
-        self.keep(Kind::Order, key.to_owned(), order.seq, &order);
+        self.keep(Kind::Order, order.seq, &order);
         Ok(())
     }
 
     pub(super) fn put_order(&mut self, order: Order) {
-        self.keep(Kind::Order, order.key(), order.seq, &order);
+        self.keep(Kind::Order, order.seq, &order);
         self.index_order(order);
     }
 

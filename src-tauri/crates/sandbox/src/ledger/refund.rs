@@ -291,7 +291,7 @@ impl Ledger {
     }
 
     fn put_refund(&mut self, refund: Refund) {
-        self.keep(Kind::Refund, refund.key(), refund.seq, &refund);
+        self.keep(Kind::Refund, refund.seq, &refund);
         self.refund_ids.insert(refund.refund_id.clone(), refund.key());
         self.refunds.insert(refund.key(), refund);
     }

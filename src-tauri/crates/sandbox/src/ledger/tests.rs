@@ -241,7 +241,7 @@ fn a_restart_finds_everything_and_what_was_pending_is_due_now() {
     ledger.ask_refund(refund("R1", 1), NOON).unwrap();
     let mut kept = Kept::default();
     for row in ledger.take_rows() {
-        if let Row::Put { kind, key: _, seq, doc } = row {
+        if let Row::Put { kind, seq, doc } = row {
             kept.entries.push((kind as i64, seq, doc));
         }
     }
@@ -285,17 +285,12 @@ fn a_trade_bill_has_its_form_to_the_byte() {
     }
 }
 
-#[test]
-fn a_combined_order_past_its_deadline_is_not_placed_again() {
-    let mut ledger = Ledger::default();
-    let parts = || -> Vec<Draft> {
-        ["SUB-01", "SUB-02"].map(|no| Draft { time_expire: Some(NOON + 600_000), ..draft(no) }).into()
-    };
-    let combined = || super::Combined {
+fn combined(number: &str) -> Combined {
+    Combined {
         seq: 0,
         mchid: "1900000001".into(),
         appid: "wx1234567890abcdef".into(),
-        number: "COMBINE1".into(),
+        number: number.into(),
         product: Product::Native,
         notify_url: "http://127.0.0.1/n".into(),
         parameters: "p".into(),
@@ -304,8 +299,65 @@ fn a_combined_order_past_its_deadline_is_not_placed_again() {
         tickets: Vec::new(),
         placed: 0,
         parts: Vec::new(),
+    }
+}
+
+#[test]
+fn a_combined_order_past_its_deadline_is_not_placed_again() {
+    let mut ledger = Ledger::default();
+    let parts = || -> Vec<Draft> {
+        ["SUB-01", "SUB-02"].map(|no| Draft { time_expire: Some(NOON + 600_000), ..draft(no) }).into()
     };
-    ledger.place_combined(combined(), parts(), NOON).unwrap();
-    assert!(ledger.place_combined(combined(), parts(), NOON + 599_999).is_ok());
-    assert_eq!(ledger.place_combined(combined(), parts(), NOON + 600_000), Err(Forbidden::Closed));
+    ledger.place_combined(combined("COMBINE1"), parts(), NOON).unwrap();
+    assert!(ledger.place_combined(combined("COMBINE1"), parts(), NOON + 599_999).is_ok());
+    assert_eq!(ledger.place_combined(combined("COMBINE1"), parts(), NOON + 600_000), Err(Forbidden::Closed));
+}
+
+#[test]
+fn a_forgotten_order_leaves_nothing_behind() {
+    let mut ledger = Ledger::default();
+    for number in 0..20 {
+        let part = |nth: usize, mchid: &str| Draft { mchid: mchid.into(), ..draft(&format!("SUB-{number:02}-{nth}")) };
+        // of one merchant and of two, of which neither is who combines
+        let parts = match number % 2 {
+            0 => vec![part(1, "1900000001"), part(2, "1900000002")],
+            _ => vec![part(1, "1900000002"), part(2, "1900000003")],
+        };
+        let name = format!("COMBINE{number:02}");
+        ledger.place_combined(combined(&name), parts, NOON).unwrap();
+        ledger.pay_combined(&key("1900000001", &name), None, NOON).unwrap();
+        let single = format!("ORDER{number:02}");
+        ledger.place(draft(&single), NOON).unwrap();
+        ledger.place(draft(&single), NOON).unwrap();
+        ledger.pay(&key("1900000001", &single), None, None, NOON).unwrap();
+        let asked = RefundDraft { out_trade_no: Some(single), ..refund(&format!("R{number:02}"), 1) };
+        ledger.ask_refund(asked, NOON).unwrap();
+    }
+    let sizes = |ledger: &Ledger| {
+        let orders = (ledger.orders.len(), ledger.orders_by_age.len(), ledger.transactions.len());
+        let combined = (ledger.combined.len(), ledger.combined_by_age.len());
+        (orders, combined, ledger.tickets.len(), (ledger.refunds.len(), ledger.refund_ids.len()))
+    };
+    // of each twenty: three orders, a combined one with two tickets, a single one with three
+    assert_eq!(sizes(&ledger), ((60, 60, 60), (20, 20), 20 * 5, (20, 20)));
+    let mut file = std::collections::HashSet::new();
+    let mut follow = |ledger: &mut Ledger| {
+        for row in ledger.take_rows() {
+            match row {
+                Row::Put { seq, .. } => drop(file.insert(seq)),
+                Row::Forget { seq } => drop(file.remove(&seq)),
+                other => panic!("{other:?}"),
+            }
+        }
+        file.len()
+    };
+    assert_eq!(follow(&mut ledger), 60 + 20 + 20);
+    ledger.trim_orders(6);
+    assert_eq!(sizes(&ledger), ((6, 6, 6), (2, 2), 2 * 5, (2, 2)));
+    assert_eq!(follow(&mut ledger), 6 + 2 + 2, "the file forgets the same");
+    // the first part goes, and what it was part of goes with it
+    ledger.trim_orders(5);
+    assert_eq!(sizes(&ledger), ((5, 5, 5), (1, 1), 2 * 5 - 2, (2, 2)));
+    ledger.trim_orders(0);
+    assert_eq!((sizes(&ledger), follow(&mut ledger)), (((0, 0, 0), (0, 0), 0, (0, 0)), 0));
 }
