@@ -17,6 +17,8 @@ use wechatpay::time::{Timestamp, beijing};
 pub const API_V3_KEY: &str = "0123456789abcdef0123456789abcdef";
 /// Of ten callbacks one was sent before.
 const RESENT: usize = 10;
+/// Orders of a combined one: as many as a direct merchant may.
+pub const PARTS: usize = 10;
 
 /// A file of the test keys.
 pub fn key_file(name: &str) -> PathBuf {
@@ -131,7 +133,7 @@ impl Merchant {
         Arc::new(made)
     }
 
-    /// Combined prepays of 50 orders each, from row `first` on: fifty orders for one signature.
+    /// Combined prepays of [`PARTS`] orders each, from row `first` on: ten orders for one signature.
     pub fn combined(&self, first: usize, count: usize) -> Shots {
         let target = "/v3/combine-transactions/native";
         let made = on_all_cores(first..first + count, |row| {
@@ -144,7 +146,7 @@ impl Merchant {
             let body = json!({
                 "combine_appid": self.appid, "combine_mchid": self.signer.mchid.as_str(),
                 "combine_out_trade_no": format!("C{row:012}"), "notify_url": "https://shop.example/notify",
-                "sub_orders": (0..50).map(sub).collect::<Vec<_>>(),
+                "sub_orders": (0..PARTS).map(sub).collect::<Vec<_>>(),
             });
             self.request(target, body.to_string().as_bytes(), row)
         });
