@@ -124,11 +124,20 @@ fn sections() -> Vec<(&'static str, Vec<Row>)> {
             "Sandbox: prepays verified, durable, answered signed; 16 connections",
             vec![
                 row("sandbox.pace", "prepays", "/s"),
-                row("sandbox.limit", "what all cores sign in the same second", "/s"),
-                row("sandbox.ratio", "… reached of it, the generator on the same cores", "")
+                row("sandbox.limit", "what all cores sign in the same second, nothing else running", "/s"),
+                row("sandbox.ratio", "… reached of it, with the generator on the same cores", "")
                     .asked(0.5, 0.75)
                     .ratio(true)
                     .limit(SIGNATURE),
+                row("sandbox.generator", "CPU of the generator for each prepay", "µs"),
+                row(
+                    "sandbox.ratio_left",
+                    "… reached of what the cores sign in the time that the generator leaves them",
+                    "",
+                )
+                .asked(0.5, 0.75)
+                .ratio(true)
+                .limit(SIGNATURE),
                 row("sandbox.share", "of the server's CPU, the signature", "")
                     .asked(0.5, 0.75)
                     .ratio(true)

@@ -33,7 +33,6 @@ const EVENTS: usize = 1_024;
 /// What is behind the lock.
 struct Desk {
     ledger: Ledger,
-    faults: Faults,
     files: BillFiles,
     logins: LoginCodes,
     traffic: Traffic,
@@ -58,6 +57,8 @@ pub(crate) struct Office {
     pub(crate) clock: Clock,
     switches: RwLock<Arc<Switches>>,
     desk: Mutex<Desk>,
+    /// Apart from the desk, for every request asks here first. Of the two the desk is locked first.
+    faults: Mutex<Faults>,
     log: Mutex<(u64, VecDeque<RequestView>)>,
     /// Answers so far, for Request-IDs that come from a seed.
     answers: AtomicU64,
@@ -88,7 +89,6 @@ impl Office {
         ledger.lots = Lots::of(switches.seed);
         let desk = Desk {
             ledger,
-            faults: Faults::default(),
             files: BillFiles::default(),
             logins: LoginCodes::default(),
             traffic: Traffic::default(),
@@ -99,6 +99,7 @@ impl Office {
             clock,
             switches: RwLock::new(Arc::new(switches)),
             desk: Mutex::new(desk),
+            faults: Mutex::default(),
             log: Mutex::default(),
             answers: AtomicU64::new(0),
             news: broadcast::Sender::new(EVENTS),
@@ -111,6 +112,10 @@ impl Office {
     fn desk(&self) -> MutexGuard<'_, Desk> {
         // A panic under the lock is a bug, but half a change is what a kill leaves too.
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn faults(&self) -> MutexGuard<'_, Faults> {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The switches as they stand.
@@ -204,7 +209,7 @@ impl Office {
         order: impl FnOnce() -> Option<String>,
     ) -> Strike {
         let seed = self.switches().seed.unwrap_or(0);
-        self.desk().faults.strike_api((method, path, body), order, seed)
+        self.faults().strike_api((method, path, body), order, seed)
     }
 
     /// The fault that strikes this attempt of the ladder, if any. One that puts the attempt off has done so: then there is no
@@ -213,7 +218,7 @@ impl Office {
         let seed = self.switches().seed.unwrap_or(0);
         let (fault, _) = self.change(|desk| {
             let (number, event) = (&notice.out_trade_no, &notice.event_type);
-            let fault = desk.faults.strike_callback(number, event, &notice.about, seed);
+            let fault = self.faults().strike_callback(number, event, &notice.about, seed);
             match fault {
                 Some(RedeliverFault::Late) => desk.ledger.put_off(&notice.id, due.saturating_add(LATE), false),
                 Some(RedeliverFault::OutOfOrder) if event.starts_with("TRANSACTION.") => {
@@ -234,34 +239,34 @@ impl Office {
     }
 
     pub(crate) fn api_faults(&self) -> Vec<ApiFault> {
-        self.desk().faults.api()
+        self.faults().api()
     }
 
     pub(crate) fn set_api_faults(&self, faults: Vec<ApiFault>) -> Result<Vec<ApiFault>, ControlError> {
-        let set = self.desk().faults.set_api(faults);
+        let set = self.faults().set_api(faults);
         set.map_err(|m| ControlError::new(400, "INVALID_FAULTS", m))?;
         self.tell(SandboxEvent::Settings);
         Ok(self.api_faults())
     }
 
     pub(crate) fn plant_api_fault(&self, rule: ApiFault) -> Result<(), ControlError> {
-        let planted = self.desk().faults.plant(rule);
+        let planted = self.faults().plant(rule);
         planted.map_err(|m| ControlError::new(400, "INVALID_FAULTS", m))?;
         self.tell(SandboxEvent::Settings);
         Ok(())
     }
 
     pub(crate) fn pull_api_fault(&self, matches: &FaultMatch) {
-        self.desk().faults.pull(matches);
+        self.faults().pull(matches);
         self.tell(SandboxEvent::Settings);
     }
 
     pub(crate) fn callback_faults(&self) -> Vec<CallbackFault> {
-        self.desk().faults.callbacks()
+        self.faults().callbacks()
     }
 
     pub(crate) fn set_callback_faults(&self, faults: Vec<CallbackFault>) -> Result<Vec<CallbackFault>, ControlError> {
-        let set = self.desk().faults.set_callbacks(faults);
+        let set = self.faults().set_callbacks(faults);
         set.map_err(|m| ControlError::new(400, "INVALID_FAULTS", m))?;
         self.tell(SandboxEvent::Settings);
         Ok(self.callback_faults())
@@ -512,7 +517,7 @@ impl Office {
     pub(crate) fn reset(&self) -> Commit {
         let ((), commit) = self.change(|desk| {
             desk.ledger.reset();
-            desk.faults = Faults::default();
+            *self.faults() = Faults::default();
             desk.files = BillFiles::default();
             desk.traffic = Traffic::default();
         });
@@ -537,12 +542,12 @@ impl Office {
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         log.0 += 1;
         view.id = log.0;
-        if log.1.len() >= MOST_REQUESTS {
-            log.1.pop_front();
-        }
+        let oldest = if log.1.len() >= MOST_REQUESTS { log.1.pop_front() } else { None };
         log.1.push_back(view);
         let id = log.0;
         drop(log);
+        // many texts: not while others wait for the log
+        drop(oldest);
         self.tell(SandboxEvent::Request { id });
     }
 

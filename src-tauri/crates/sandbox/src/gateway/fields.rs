@@ -1,6 +1,8 @@
 //! Request fields read with WeChat Pay's rules, and its PARAM_ERROR texts when they are broken (reference 11.3). The texts
 //! for wrong types and minima are live ones; those for missing fields, lengths and patterns are built in the same style.
 
+use std::fmt::Write as _;
+
 use serde_json::{Map, Value, json};
 
 use super::refused::Refused;
@@ -30,7 +32,11 @@ impl Fields {
         use sha2::Digest as _;
         let mut text = salt.to_owned();
         canonical(&self.root, &mut text);
-        sha2::Sha256::digest(text.as_bytes()).iter().map(|b| format!("{b:02x}")).collect()
+        let mut hex = String::with_capacity(64);
+        for byte in sha2::Sha256::digest(text.as_bytes()) {
+            let _ = write!(hex, "{byte:02x}");
+        }
+        hex
     }
 
     /// One object inside it, as fields of its own; `None` if absent.
@@ -157,8 +163,7 @@ fn canonical(value: &Value, out: &mut String) {
             names.sort();
             out.push('{');
             for name in names {
-                out.push_str(&json!(name).to_string());
-                out.push(':');
+                let _ = write!(out, "{}:", Value::from(name.as_str()));
                 map.get(name).into_iter().for_each(|v| canonical(v, out));
                 out.push(',');
             }
