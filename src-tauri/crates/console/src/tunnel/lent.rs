@@ -58,7 +58,7 @@ impl Console {
     /// The vault's and the store's; then it is still kept.
     pub async fn tunnel_put_back(&self) -> Result<(), Problem> {
         // asked of the writer: a tunnel that was ended just now may have an address on its way to it
-        let settings = self.desk.store.write(|tx| Ok::<_, StoreError>(tx.settings()?)).await?;
+        let settings = self.desk.store.write(|tx| tx.settings()).await?;
         let Some(lent) = Lent::among(settings) else { return Ok(()) };
         let now = match self.merchant_show(Some(&lent.merchant)).await {
             Ok(merchant) => merchant.notify_url,
