@@ -18,8 +18,9 @@ use std::time::{Duration, Instant};
 const EXECS: u64 = 20_000;
 /// Bytes of one input at most: a little more than any of the readers takes whole.
 const LONGEST: usize = 80 * 1024;
-/// Inputs that are kept for further mutation at most.
+/// Inputs that are kept for further mutation at most, and their bytes: they are no memory of the reader's.
 const POOL: usize = 2_000;
+const POOL_BYTES: usize = 8 * 1024 * 1024;
 /// How much memory the process may come to need while a target runs.
 const MEMORY_KIB: u64 = 64 * 1024;
 
@@ -110,6 +111,7 @@ pub fn fuzz_slowly<T: Debug>(
     assert!(!pool.is_empty(), "tests/fuzz/corpus/{name} has at least one file");
     pool.extend(files("found", name));
     let seeds = pool.len();
+    let mut bytes: usize = pool.iter().map(Vec::len).sum();
     let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let mut known = HashSet::new();
     let (mut slowest, mut slow_input) = (Duration::ZERO, Vec::new());
@@ -139,7 +141,8 @@ pub fn fuzz_slowly<T: Debug>(
         }
         let mut hasher = DefaultHasher::new();
         format!("{word:?}").hash(&mut hasher);
-        if known.insert(hasher.finish()) && pool.len() < POOL {
+        if known.insert(hasher.finish()) && pool.len() < POOL && bytes + input.len() <= POOL_BYTES {
+            bytes += input.len();
             pool.push(input);
         }
     }
