@@ -21,6 +21,16 @@ impl Window {
         );
         assert_eq!(self.script(&script).await, date);
     }
+
+    /// Shows the page as it goes to the printer, or as it is on the screen again.
+    pub async fn as_printed(&self, printed: bool) {
+        let script = "const [printed] = arguments;
+            const walk = (rules) => [...rules].flatMap((rule) =>
+                rule instanceof CSSMediaRule && rule.media.mediaText === 'print' ? [rule] : walk(rule.cssRules ?? []));
+            window.printing ??= [...document.styleSheets].flatMap((sheet) => walk(sheet.cssRules));
+            for (const rule of window.printing) rule.media.mediaText = printed ? 'all' : 'print';";
+        self.client.execute(script, vec![serde_json::json!(printed)]).await.expect("a page with styles");
+    }
 }
 
 #[tokio::test]
@@ -78,6 +88,13 @@ async fn what_a_restore_lost_is_found_by_the_bill() {
     window.click("order-row").await;
     window.click("order-receipt").await;
     window.text_when("receipt", |text| text.contains("¥")).await;
+    // on paper: the slip, and nothing else
+    window.as_printed(true).await;
+    let seen = "const shown = (it) => getComputedStyle(it).visibility === 'visible';
+        const slip = [...document.querySelectorAll('[data-testid=receipt] .slip span')];
+        return slip.length > 4 && slip.every(shown) && !shown(document.querySelector('[data-testid=receipt-print]'))";
+    assert_eq!(window.script(seen).await, true);
+    window.as_printed(false).await;
     window.click("receipt-save").await;
     window.click("receipt-close").await;
     window.click("order-dossier").await;

@@ -76,6 +76,9 @@ async fn shots() {
         window.click("order-receipt").await;
         window.text_when("receipt", |text| text.contains("12.50")).await;
         shot("receipt").await;
+        window.as_printed(true).await;
+        shot("receipt-print").await;
+        window.as_printed(false).await;
         window.click("receipt-close").await;
         window.press("r").await;
         window.fill("refund-amount", "2.50").await;
