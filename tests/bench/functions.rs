@@ -1,12 +1,16 @@
 //! What single functions of `wechatpay` take: signing, verifying, opening a notification, the doctor. `make bench` compares
 //! signing and verifying with what `openssl speed` says in the same run.
+//!
+//! criterion samples; what it measures is CPU time of the thread, so that what else the machine does is not in it.
 
+use criterion::measurement::{Measurement, ValueFormatter, WallTime};
+use criterion::{Criterion, SamplingMode};
 use guitai_tests::house::read_key;
-use guitai_tests::measure::{Figures, median, thread_cpu};
-use serde_json::json;
+use guitai_tests::measure::{Figures, thread_cpu};
+use serde_json::{Value, json};
 use std::hint::black_box;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use wechatpay::doctor::{self, KeyFile, RequestInput};
 use wechatpay::ids::{Mchid, PublicKeyId, SerialNo};
 use wechatpay::keys::{ApiV3Key, TrustedKeys};
@@ -22,28 +26,70 @@ const NONCE: &str = "0123456789abcdef0123456789abcdef";
 const TARGET: &str = "/v3/pay/transactions/jsapi";
 const ID: &str = "PUB_KEY_ID_0119000000012026112400000001";
 
-/// How long one function is repeated at a stretch, and how often its turn comes: others lie between, so that what else the
-/// machine does meets all alike.
-const STRETCH: Duration = Duration::from_millis(80);
-const TURNS: usize = 15;
+/// Samples of each function, and how long they take together.
+const SAMPLES: usize = 20;
+const SPAN: Duration = Duration::from_millis(1_600);
+
+/// CPU time of this thread.
+struct OwnTime;
+
+impl Measurement for OwnTime {
+    type Intermediate = Duration;
+    type Value = Duration;
+
+    fn start(&self) -> Duration {
+        thread_cpu()
+    }
+
+    fn end(&self, began: Duration) -> Duration {
+        thread_cpu().saturating_sub(began)
+    }
+
+    fn add(&self, one: &Duration, other: &Duration) -> Duration {
+        *one + *other
+    }
+
+    fn zero(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn to_f64(&self, value: &Duration) -> f64 {
+        value.as_secs_f64() * 1e9
+    }
+
+    fn formatter(&self) -> &dyn ValueFormatter {
+        WallTime.formatter()
+    }
+}
 
 /// A function with its name in the figures.
 type Timed<'a> = (&'static str, Box<dyn FnMut() + 'a>);
 
-/// Takes turns; microseconds of CPU for each function, the median of its turns.
-fn take_turns(mut all: Vec<Timed<'_>>) -> Vec<(&'static str, f64)> {
-    let mut seen: Vec<Vec<f64>> = vec![Vec::new(); all.len()];
-    for _ in 0..TURNS {
-        for ((_, run), seen) in all.iter_mut().zip(&mut seen) {
-            let (began, before, mut times) = (Instant::now(), thread_cpu(), 0_u32);
-            while began.elapsed() < STRETCH {
-                run();
-                times += 1;
-            }
-            seen.push(thread_cpu().saturating_sub(before).as_secs_f64() * 1e6 / f64::from(times));
-        }
-    }
-    all.iter().zip(seen).map(|((name, _), seen)| (*name, median(seen))).collect()
+/// Microseconds of CPU for each function: the median of its samples, and between which it lies with 95 %.
+fn measured(all: Vec<Timed<'_>>) -> Vec<(&'static str, [f64; 3])> {
+    let folder = tempfile::tempdir().expect("a folder for the samples");
+    let mut criterion = Criterion::default().with_measurement(OwnTime).output_directory(folder.path()).without_plots();
+    let mut group = criterion.benchmark_group("cpu");
+    group.sampling_mode(SamplingMode::Flat).sample_size(SAMPLES).measurement_time(SPAN);
+    group.warm_up_time(Duration::from_millis(300));
+    let names: Vec<_> = all
+        .into_iter()
+        .map(|(name, mut run)| {
+            group.bench_function(name, |bencher| bencher.iter(&mut run));
+            name
+        })
+        .collect();
+    group.finish();
+    let found = names.into_iter().map(|name| {
+        let file = folder.path().join("cpu").join(name).join("new/estimates.json");
+        let estimates: Value =
+            serde_json::from_slice(&std::fs::read(file).expect("criterion's estimates")).expect("JSON");
+        let median = &estimates["median"];
+        let interval = &median["confidence_interval"];
+        let nanos = [&median["point_estimate"], &interval["lower_bound"], &interval["upper_bound"]];
+        (name, nanos.map(|value| value.as_f64().expect("a number") / 1e3))
+    });
+    found.collect()
 }
 
 fn main() {
@@ -105,7 +151,7 @@ fn main() {
         api_v3_key: None,
         now: None,
     };
-    let found = take_turns(vec![
+    let found = measured(vec![
         ("sign", Box::new(|| drop(black_box(signer.key.sign(black_box(&text)))))),
         ("verify", Box::new(|| assert!(public.verify(black_box(&text), &signature)))),
         ("open", Box::new(|| drop(seal::open(&keys[0], NONCE_12, b"transaction", black_box(&sealed)).expect("opens")))),
@@ -120,8 +166,9 @@ fn main() {
         ("doctor", Box::new(|| drop(black_box(doctor::request(black_box(&mistaken)))))),
     ]);
     let figures = Figures::open();
-    for (name, micros) in found {
-        println!("{name:<18} {micros:>8.2} µs, {:>8.0} a second (median of {TURNS})", 1e6 / micros);
+    for (name, [micros, least, most]) in found {
+        let pace = 1e6 / micros;
+        println!("{name:<18} {micros:>8.2} µs ({least:.2} to {most:.2}), {pace:>8.0} a second (median of {SAMPLES})");
         figures.keep(&format!("{name}.micros"), micros);
     }
 }

@@ -43,11 +43,12 @@ pub fn cpu(pid: u32) -> Duration {
     Duration::from_secs_f64(ticks / TICKS)
 }
 
-/// CPU time of this thread, to the nanosecond: what else the machine does is not in it.
+/// CPU time of this thread, to the nanosecond: what else the machine does is not in it. (`/proc` tells it only as it was at
+/// the last tick.)
 #[must_use]
 pub fn thread_cpu() -> Duration {
-    let told = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    Duration::from_nanos(told.split_whitespace().next().and_then(|nanos| nanos.parse().ok()).unwrap_or_default())
+    let told = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(told).unwrap_or_default()
 }
 
 /// A line of `/proc/PID/status` in MB: `VmRSS` now, `VmHWM` at most so far.
