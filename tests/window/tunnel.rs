@@ -66,10 +66,6 @@ impl Window {
     }
 
     /// Where the sandbox's merchant is called back now.
-    async fn merchant_notify_url(&self) -> String {
-        self.id("[data-testid=merchant-card][data-name=sandbox] dd button[aria-label*=\"/notify/\"]").await
-    }
-
     async fn merchant_notify_url_when(&self, wanted: impl Fn(&str) -> bool) {
         self.id_when("[data-testid=merchant-card][data-name=sandbox] dd button[aria-label*=\"/notify/\"]", wanted)
             .await;
@@ -117,7 +113,6 @@ async fn an_order_is_paid_through_ssh_and_https() {
     window.attribute_when("tunnel-state", "data-state", "off").await;
     window.click("tunnel-state").await;
     window.merchant_notify_url_when(|url| url.starts_with("http://127.0.0.1:")).await;
-    let before = window.merchant_notify_url().await;
     window.click("tunnel-preset-ssh").await;
     window.click("tunnel-start").await;
     window.text_when("tunnel-problem", |text| text.contains("ssh_to")).await;
