@@ -1856,6 +1856,11 @@ export type Overview = {
 	unpaid: number,
 	/**  Of those, whose QR code or prepay_id ends within a quarter of an hour; 1,000 at most are counted. */
 	expiring: number,
+	/**
+	 *  Orders and refunds that the patrol is due to ask WeChat Pay about; 1,000 at most are counted. Few for a moment while
+	 *  it is at work; more where nothing can be asked.
+	 */
+	due: number,
 	/**  Held callbacks that nobody has looked at. */
 	held: number,
 	/**  The last 30 days, oldest first. */

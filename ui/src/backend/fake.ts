@@ -309,6 +309,7 @@ export function fake(options: FakeOptions = {}): FakeBackend {
         refunds_today: paid.filter((row) => row.refunded > 0 && new Date(row.success_time ?? '').toLocaleDateString('sv-SE') === today.date).length,
         unpaid: mine.filter((row) => row.state === 'NOTPAY').length,
         expiring: Math.min(2, mine.filter((row) => row.state === 'NOTPAY').length),
+        due: 0,
         channels: (['jsapi', 'native', 'app', 'h5'] as const)
           .map((via) => paid.filter((row) => row.via === via))
           .filter((rows) => rows.length > 0)

@@ -156,10 +156,11 @@ impl Console {
             let days = view.days_since(&mchid, &from)?;
             let latest = view.orders_paid_latest(&mchid, LATEST)?;
             let expiring = view.orders_expiring(&mchid, now, seconds_before(now, -EXPIRING))?;
-            let waiting = (view.orders_unpaid(&mchid)?, expiring, view.callbacks_unseen(&mchid)?);
+            let due = view.patrol_due(&mchid, now)?;
+            let waiting = (view.orders_unpaid(&mchid)?, expiring, due, view.callbacks_unseen(&mchid)?);
             Ok::<_, StoreError>((days, view.channels_since(&mchid, &from)?, latest, waiting))
         });
-        let (rows, channels, latest, (unpaid, expiring, held)) = read.await?;
+        let (rows, channels, latest, (unpaid, expiring, due, held)) = read.await?;
         let mut by_day: HashMap<String, _> = rows.into_iter().map(|row| (row.day.clone(), row)).collect();
         let today = dates.last().and_then(|date| by_day.get(date).cloned()).unwrap_or_default();
         let count = |number: i64| u32::try_from(number).unwrap_or(u32::MAX);
@@ -187,6 +188,7 @@ impl Console {
             refunds_today: count(today.refunds),
             unpaid: count(unpaid),
             expiring: count(expiring),
+            due: count(due),
             held: count(held),
             days: days.collect(),
             channels: channels.collect(),

@@ -616,6 +616,9 @@ pub struct Overview {
     pub unpaid: u32,
     /// Of those, whose QR code or prepay_id ends within a quarter of an hour; 1,000 at most are counted.
     pub expiring: u32,
+    /// Orders and refunds that the patrol is due to ask WeChat Pay about; 1,000 at most are counted. Few for a moment while
+    /// it is at work; more where nothing can be asked.
+    pub due: u32,
     /// Held callbacks that nobody has looked at.
     pub held: u32,
     /// The last 30 days, oldest first.

@@ -320,6 +320,11 @@ async fn the_patrol_asks_about_what_is_open_and_stops_at_paid() {
     let console = desk(&stand).await;
     order(&console).await;
     console.order_prepay(None, NO, Via::Native).await.expect("prepaid");
+    let due = async || console.overview(None).await.expect("figures").due;
+    assert_eq!(due().await, 0, "its first query is some seconds ahead");
+    let now = console.desk.outside.now();
+    console.desk.store.write(move |tx| tx.patrol_all_due(now)).await.expect("its time has come");
+    assert_eq!(due().await, 1);
     let mut events = console.subscribe();
     console.start_patrol();
     loop {
@@ -331,5 +336,6 @@ async fn the_patrol_asks_about_what_is_open_and_stops_at_paid() {
     }
     let next = console.desk.store.read(|view| view.patrol_next()).await;
     assert_eq!(next, Ok::<_, StoreError>(None), "nothing is left to ask about");
+    assert_eq!(due().await, 0);
     console.close().await;
 }

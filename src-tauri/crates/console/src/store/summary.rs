@@ -37,8 +37,8 @@ pub(crate) struct ChannelRow {
     pub(crate) amount: i64,
 }
 
-/// Orders that are counted as expiring soon at most.
-const EXPIRING: i64 = 1_000;
+/// Orders that are counted as expiring soon, or as due, at most.
+const COUNTED: i64 = 1_000;
 
 impl View<'_> {
     /// Days from `from` on (`YYYY-MM-DD`), oldest first; days without trade have no row.
@@ -83,7 +83,23 @@ impl View<'_> {
                  WHERE mchid = ?1 AND url_expires_at >= ?2 AND url_expires_at < ?3
                    AND state IN ('NOTPAY', 'USERPAYING') AND url_expires_at IS NOT NULL LIMIT ?4)",
             )?
-            .query_row(params![mchid, millis(from), millis(until), EXPIRING], |row| row.get(0))?)
+            .query_row(params![mchid, millis(from), millis(until), COUNTED], |row| row.get(0))?)
+    }
+
+    /// Orders and refunds that the patrol should have asked about by now; 1,000 at most are counted.
+    pub(crate) fn patrol_due(&self, mchid: &str, now: Timestamp) -> Result<i64, StoreError> {
+        Ok(self
+            .conn
+            .prepare_cached(
+                "SELECT count(*) FROM (
+                   SELECT * FROM (SELECT 1 FROM orders INDEXED BY orders_patrol
+                                  WHERE patrol_at <= ?2 AND +mchid = ?1 LIMIT ?3)
+                   UNION ALL
+                   SELECT * FROM (SELECT 1 FROM refunds INDEXED BY refunds_patrol
+                                  WHERE patrol_at <= ?2 AND +mchid = ?1 LIMIT ?3)
+                   LIMIT ?3)",
+            )?
+            .query_row(params![mchid, millis(now), COUNTED], |row| row.get(0))?)
     }
 
     /// All orders in any of `states` (empty: in any state), and their sum: kept, so always exact.
