@@ -8,7 +8,7 @@ use guitai_console::wire::{Callback, Dossier, Order, Via};
 use guitai_console::{ApiOptions, Console, ListenOptions, Listener, Options, OrderInput, Outside};
 use serde_json::{Value, json};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::sync::broadcast::Receiver;
 use wechatpay::keys::{ApiV3Key, PrivateKey};
@@ -82,7 +82,7 @@ impl House {
     /// When it doesn't start.
     pub async fn listen(&mut self, patrol: bool) {
         let options = ListenOptions { port: self.port, merchant: Some(SHOP.to_owned()), patrol, api: None };
-        let listener = self.desk.listen(options).await.expect("the listener starts");
+        let listener = self.listener_with(options).await;
         self.port = listener.addr().port();
         self.deliveries = Some(listener.deliveries());
         self.listener = Some(listener);
@@ -96,14 +96,27 @@ impl House {
         self.stop_listening().await;
         let api = Some(ApiOptions::default());
         let options = ListenOptions { port: self.port, merchant: Some(SHOP.to_owned()), patrol: false, api };
-        let listener = self.desk.listen(options).await.expect("the listener starts");
+        let listener = self.listener_with(options).await;
         self.deliveries = Some(listener.deliveries());
         let place = format!("http://{}", listener.addr());
         self.listener = Some(listener);
         place
     }
 
-    /// Stops the listener; its port stays reserved for the next.
+    /// Opens it. Between two of them the system may lend the port to somebody's connection, which ends soon.
+    async fn listener_with(&self, options: ListenOptions) -> Listener {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            match self.desk.listen(options.clone()).await {
+                Err(problem) if problem.code == "PORT_IN_USE" && Instant::now() < deadline => {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                opened => return opened.expect("the listener starts"),
+            }
+        }
+    }
+
+    /// Stops the listener; the next gets its port.
     pub async fn stop_listening(&mut self) {
         if let Some(listener) = self.listener.take() {
             listener.stop().await;
