@@ -1,5 +1,5 @@
 //! How the two servers do under load, over real HTTP on loopback: `bench-http callbacks [ROUNDS]`, `bench-http sandbox
-//! [ROUNDS]`, `bench-http million [SECONDS]`. Measures the release `guitai` that lies beside it.
+//! [ROUNDS [NAME]]` (figures are kept under that name), `bench-http million [SECONDS]`. Measures the release `guitai` that lies beside it.
 //!
 //! Beside each figure stands what it can be compared with on any machine: a plain server of our own that commits each
 //! callback alone, the pace of the disk, the pace of the signer, all in the same minute. `bench-http plain FOLDER` is that
@@ -30,7 +30,10 @@ fn main() {
     match words.first().map(String::as_str) {
         Some("plain") => plain::serve(&PathBuf::from(words.get(1).expect("a folder"))),
         Some("callbacks") => runtime.block_on(callbacks::measure(number(1, 5), &figures)),
-        Some("sandbox") => runtime.block_on(sandbox::measure(number(1, 5), &figures)),
+        Some("sandbox") => {
+            let name = words.get(2).map_or("sandbox", String::as_str);
+            runtime.block_on(sandbox::measure(number(1, 5), name, &figures));
+        }
         Some("million") => runtime.block_on(sandbox::million(number(1, 600), &figures)),
         other => panic!("{other:?}: callbacks, sandbox, million or plain FOLDER"),
     }

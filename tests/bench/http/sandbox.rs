@@ -43,7 +43,7 @@ fn is_signed(answer: &[u8], trusted: &TrustedKeys) -> bool {
 }
 
 /// Measures, prints, keeps.
-pub async fn measure(rounds: usize, figures: &Figures) {
+pub async fn measure(rounds: usize, name: &str, figures: &Figures) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (server, merchant, trusted) = start(folder.path());
     let pace = || measure::sign_pace(&merchant.signer.key, Duration::from_millis(700));
@@ -93,7 +93,7 @@ pub async fn measure(rounds: usize, figures: &Figures) {
         share * 100.0
     );
     println!("  not answered: {lost}");
-    for (name, value) in [
+    for (part, value) in [
         ("pace", pace),
         ("limit", limit),
         ("ratio", ratio),
@@ -105,7 +105,7 @@ pub async fn measure(rounds: usize, figures: &Figures) {
         ("generator", own),
         ("lost", lost as f64),
     ] {
-        figures.keep(&format!("sandbox.{name}"), value);
+        figures.keep(&format!("{name}.{part}"), value);
     }
 }
 
