@@ -5,13 +5,13 @@
 //! systems that break their own promises, and sectors that turn into something that nobody wrote.
 
 use crate::shop::{Ack, Dice, Letter, Shop, figure, missing, size, sound};
-use crate::trace::{ALL, Disk, What, acknowledged, after_cut, read, traced};
+use crate::trace::{ALL, Disk, Done, What, acknowledged, after_cut, read, traced};
 use guitai_tests::command::{Guitai, Serving};
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The store's files in a folder; the index of the log is not one: it is memory.
 fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
@@ -59,7 +59,10 @@ async fn nothing_acknowledged_is_lost_by_power_cuts() {
             }
         }
         // the store moves its log into the file when nothing was written for 250 ms: cuts should fall there too
-        tokio::time::sleep(Duration::from_millis(400)).await;
+        let (before, deadline) = (checkpoints(&record), Instant::now() + Duration::from_secs(20));
+        while checkpoints(&record) == before && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
     assert_eq!(listener.signal("KILL").code(), None);
     let record = ended(&record).await;
@@ -67,7 +70,7 @@ async fn nothing_acknowledged_is_lost_by_power_cuts() {
     let lines = record.lines().count();
     let answered = acknowledged(&done);
     assert_eq!(answered.len(), orders, "each answer is in the record");
-    let checkpoints = done.iter().filter(|it| matches!(&it.what, What::Sync { file } if file.ends_with(".db"))).count();
+    let checkpoints = syncs_of_the_file(&done);
     assert!(checkpoints > 0, "the log was moved into the file meanwhile");
 
     let look = |cut: usize, disk: Disk, dice: &mut Dice| {
@@ -118,6 +121,18 @@ async fn nothing_acknowledged_is_lost_by_power_cuts() {
              (up to {most} a cut), 0 lost; a disk without syncs broke them in {broken} of 10"
         ),
     );
+}
+
+/// How often the file itself was synced: that is when the log was moved into it.
+fn syncs_of_the_file(done: &[Done]) -> usize {
+    done.iter().filter(|it| matches!(&it.what, What::Sync { file } if file.ends_with(".db"))).count()
+}
+
+/// The same of a record that is still written.
+fn checkpoints(record: &Path) -> usize {
+    let text = std::fs::read_to_string(record).expect("a record");
+    let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
+    syncs_of_the_file(&read(whole))
 }
 
 /// The record once strace has written its end.

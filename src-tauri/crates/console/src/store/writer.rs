@@ -34,7 +34,8 @@ pub(super) struct Writer {
 
 enum Message {
     Job(Box<dyn Job>),
-    Quiet,
+    /// Nothing was written for a while; dropped when what then is to be done is done.
+    Quiet(std_mpsc::Sender<()>),
     Stop,
 }
 
@@ -164,7 +165,7 @@ fn serve(
 ) {
     let mut batch = Vec::with_capacity(BATCH);
     while let Some(first) = jobs.blocking_recv() {
-        let (mut next, mut quiet) = (Some(first), false);
+        let (mut next, mut quiet) = (Some(first), None);
         while let Some(message) = next {
             match message {
                 Message::Job(job) => {
@@ -172,45 +173,39 @@ fn serve(
                         batch.push(job);
                     }
                 }
-                Message::Quiet => quiet = true,
+                Message::Quiet(done) => quiet = Some(done),
                 // what was sent before the stop is still taken; later senders hear "closed"
                 Message::Stop => jobs.close(),
             }
             next = if batch.len() < BATCH { jobs.try_recv().ok() } else { None };
         }
-        let mut changed = !batch.is_empty();
-        if changed {
+        if !batch.is_empty() {
             counters.writing(batch.first().map(|job| job.since()));
             commit_batch(&mut connection, &mut batch, ballast, counters);
             counters.writing(None);
-        }
-        while quiet {
-            match follow(&mut connection) {
-                Ok((indexed, more)) => {
-                    changed |= indexed;
-                    quiet = more && jobs.is_empty() && !jobs.is_closed();
-                }
-                Err(error) => {
-                    tracing::debug!(%error, "words put off");
-                    quiet = false;
-                }
-            }
-        }
-        if changed {
             let _ = wrote.send(());
+        }
+        while quiet.is_some() {
+            let more = follow(&mut connection).unwrap_or_else(|error| {
+                tracing::debug!(%error, "words put off");
+                false
+            });
+            if !more || !jobs.is_empty() || jobs.is_closed() {
+                quiet = None;
+            }
         }
     }
 }
 
-/// Indexes words that wait for it: were there any, are there more?
-fn follow(connection: &mut Connection) -> Result<(bool, bool), StoreError> {
+/// Indexes words that wait for it; are there more?
+fn follow(connection: &mut Connection) -> Result<bool, StoreError> {
     if !(View { conn: connection }).callback_words_wait()? {
-        return Ok((false, false));
+        return Ok(false);
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let more = Tx { view: View { conn: &transaction } }.callback_words_follow(WORDS)?;
     transaction.commit()?;
-    Ok((true, more))
+    Ok(more)
 }
 
 /// One commit for all; if that fails, each once alone, so that one bad disk page or moment costs as few as possible.
@@ -266,9 +261,11 @@ fn checkpoint(
     while notice.recv().is_ok() {
         let since = Instant::now();
         while since.elapsed() < OVERDUE && notice.recv_timeout(IDLE).is_ok() {}
-        if let Some(queue) = queue.upgrade() {
-            // full: there is no quiet
-            let _ = queue.try_send(Message::Quiet);
+        // the words first, so that one checkpoint is for both; it is full: there is no quiet
+        let (done, ended) = std_mpsc::channel();
+        let asked = queue.upgrade().is_some_and(|queue| queue.try_send(Message::Quiet(done)).is_ok());
+        if asked {
+            let _ = ended.recv();
         }
         // PASSIVE never waits for a reader and never makes a writer wait
         if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
