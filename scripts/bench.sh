@@ -20,7 +20,7 @@ keep() { printf '{"name":"%s","value":%s}\n' "$1" "$2" >>"$GUITAI_FIGURES"; }
 quiet() { [ -t 2 ] || echo --quiet; }
 
 processor=$(awk -F': ' '/^model name/ { print $2; exit }' /proc/cpuinfo)
-GUITAI_MACHINE="$(date -u +%F), $(nproc) cores (${processor:-unknown}), $(uname -sr), load $(cut -d' ' -f1 /proc/loadavg) at the start, release builds"
+GUITAI_MACHINE="$(date -u +%F), $(nproc) cores (${processor:-unknown}), $(uname -s), load $(cut -d' ' -f1 /proc/loadavg) at the start, release builds"
 export GUITAI_MACHINE
 echo "$GUITAI_MACHINE"
 
