@@ -185,27 +185,36 @@ fn serve(
             counters.writing(None);
             let _ = wrote.send(());
         }
-        while quiet.is_some() {
-            let more = follow(&mut connection).unwrap_or_else(|error| {
-                tracing::debug!(%error, "words put off");
-                false
-            });
-            if !more || !jobs.is_empty() || jobs.is_closed() {
-                quiet = None;
-            }
+        if let Some(done) = quiet {
+            while follow(&mut connection) && jobs.is_empty() && !jobs.is_closed() {}
+            drop(done);
         }
     }
 }
 
-/// Indexes words that wait for it; are there more?
-fn follow(connection: &mut Connection) -> Result<bool, StoreError> {
-    if !(View { conn: connection }).callback_words_wait()? {
-        return Ok(false);
+/// Indexes words that wait for it; are there more? What goes wrong, a panic too, puts it off: the search reads those
+/// deliveries themselves, and the writer goes on.
+fn follow(connection: &mut Connection) -> bool {
+    let piece = |connection: &mut Connection| -> Result<bool, StoreError> {
+        if !(View { conn: connection }).callback_words_wait()? {
+            return Ok(false);
+        }
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let more = Tx { view: View { conn: &transaction } }.callback_words_follow(WORDS)?;
+        transaction.commit()?;
+        Ok(more)
+    };
+    match catch_unwind(AssertUnwindSafe(|| piece(connection))) {
+        Ok(Ok(more)) => more,
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "words put off");
+            false
+        }
+        Err(_) => {
+            tracing::error!("indexing the words of deliveries panicked; they wait");
+            false
+        }
     }
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let more = Tx { view: View { conn: &transaction } }.callback_words_follow(WORDS)?;
-    transaction.commit()?;
-    Ok(more)
 }
 
 /// One commit for all; if that fails, each once alone, so that one bad disk page or moment costs as few as possible.

@@ -2,8 +2,8 @@
 //! address proved from outside in and written into the merchant's `notify_url`; when the program ends it is started again
 //! with growing gaps.
 //!
-//! `preset` is which programs there are, `proof` the request from outside in, `lent` the merchant's own address meanwhile. What arrives through the tunnel is the
-//! listener's; nothing here trusts it.
+//! `preset` is which programs there are, `proof` the request from outside in, `lent` the merchant's own address meanwhile.
+//! What arrives through the tunnel is the listener's; nothing here trusts it.
 
 mod lent;
 mod preset;
