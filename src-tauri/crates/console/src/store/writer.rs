@@ -102,8 +102,10 @@ impl Writer {
     ) -> Result<Writer, StoreError> {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let (wrote, notice) = std_mpsc::channel();
-        // what the last process had no time for
-        let _ = wrote.send(());
+        // what the last process had no time for; where there is nothing, a command that only reads moves no log either
+        if (View { conn: &connection }).callback_words_wait().unwrap_or(false) {
+            let _ = wrote.send(());
+        }
         // weak: whoever drops the writer ends both threads
         let quiet = queue.downgrade();
         let counters = Arc::new(Commits::default());
